@@ -13,12 +13,14 @@
 //! **Where its tests are.** Beside each module; scripts of both protocols in `tests/scripts/`;
 //! everything together in the simulator, `synod-lab`.
 
+mod config;
 mod effects;
 mod entry;
 mod ids;
 mod membership;
 mod message;
 
+pub use config::{Config, ConsensusBug, Protocol};
 pub use effects::{Effects, Envelope, ReadOutcome, Role, SnapshotNeeded, SoftState, Write};
 pub use entry::{ENTRY_OVERHEAD_BYTES, Entry, EntryKind, HardState, Restored, SnapshotMeta};
 pub use ids::{Ballot, GroupId, Instant, LogIndex, Origin, ReadId, StoreId, WriteId};
