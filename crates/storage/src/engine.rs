@@ -5,6 +5,10 @@
 //! holds the effect of a prefix of the batches that were written, in order. State machines keep
 //! their applied index inside the same batches and replay the log from there.
 
+mod memory;
+
+pub use memory::MemoryEngine;
+
 use bytes::Bytes;
 use std::fmt;
 use std::ops::Bound;
@@ -47,7 +51,34 @@ impl WriteBatch {
     }
 }
 
-/// A stretch of keys, as for `BTreeMap::range`.
+/// No key is longer, in bytes: the real engine writes a key's length in two bytes. What is built
+/// above keeps its own, lower limits.
+pub const KEY_BYTES_MAX: usize = u16::MAX as usize;
+
+/// Refuses, before anything is written, what the real engine cannot hold.
+fn check_batch(batch: &WriteBatch) -> Result<(), EngineError> {
+    match batch.changes.iter().find(|(key, _)| key.len() > KEY_BYTES_MAX) {
+        None => Ok(()),
+        Some((key, _)) => Err(EngineError(format!(
+            "a key of {} bytes is over the limit of {KEY_BYTES_MAX}; nothing was written",
+            key.len()
+        ))),
+    }
+}
+
+/// Whether no key can lie within `bounds`, which may also be the wrong way round.
+fn is_empty_range(bounds: &KeyBounds) -> bool {
+    use Bound::{Excluded, Included};
+    match bounds {
+        (Included(start), Included(end)) => start > end,
+        (Included(start) | Excluded(start), Excluded(end)) | (Excluded(start), Included(end)) => {
+            start >= end
+        }
+        _ => false,
+    }
+}
+
+/// A stretch of keys, as for `BTreeMap::range`, except that bounds the wrong way round hold nothing.
 pub type KeyBounds = (Bound<Bytes>, Bound<Bytes>);
 
 /// Items of a scan, in key order (or its reverse).
