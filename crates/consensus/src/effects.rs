@@ -22,13 +22,15 @@ pub struct Write {
     /// The log restarts behind this snapshot: every entry is dropped, at any index. Carried out
     /// before `truncate_from` and `entries`.
     pub install: Option<SnapshotMeta>,
+    /// Everything up to this snapshot may be forgotten; entries behind it stay.
+    pub compact: Option<SnapshotMeta>,
     /// Entries from here on are removed before `entries` are written. Raft only: Multi-Paxos
     /// overwrites single positions and keeps what follows.
     pub truncate_from: Option<LogIndex>,
     /// Each replaces what its position held; consecutive.
     pub entries: Vec<Entry>,
-    /// Whether anything waits for this write to be durable. False only when nothing but the commit
-    /// index moved: such a write may be dropped or go along with the next one.
+    /// Whether anything waits for this write to be durable. False only for a compaction, which may
+    /// go along with the next write.
     pub must_sync: bool,
     /// To be sent only after the write is durable: they assert it.
     pub responses: Vec<Envelope>,

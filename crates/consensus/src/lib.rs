@@ -15,14 +15,27 @@
 
 mod config;
 mod effects;
+mod election;
 mod entry;
+mod follower;
 mod ids;
+mod leader;
+mod log;
 mod membership;
 mod message;
+mod paxos;
+mod progress;
+mod quorum;
+mod raft;
+mod random;
+mod replica;
+mod writer;
 
 pub use config::{Config, ConsensusBug, Protocol};
 pub use effects::{Effects, Envelope, ReadOutcome, Role, SnapshotNeeded, SoftState, Write};
 pub use entry::{ENTRY_OVERHEAD_BYTES, Entry, EntryKind, HardState, Restored, SnapshotMeta};
 pub use ids::{Ballot, GroupId, Instant, LogIndex, Origin, ReadId, StoreId, WriteId};
+pub use leader::NotTaken;
 pub use membership::{InvalidMembership, MEMBERS_MAX, Membership};
 pub use message::{Body, Message, Position};
+pub use replica::Replica;

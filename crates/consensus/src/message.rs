@@ -20,10 +20,13 @@ pub enum Body {
     /// "Would you support a campaign under this ballot?" Changes nothing at the receiver
     /// (pre-vote: Ongaro's thesis, 9.6).
     Canvass {
-        /// The last entry of the sender's log; Raft compares it, Multi-Paxos ignores it.
+        /// Raft: the last entry of the sender's log, which must not be behind the receiver's.
+        /// Multi-Paxos: how far the sender's log is chosen; the receiver must still hold what
+        /// follows, or phase 1 could not bring it over.
         last: Position,
     },
-    /// Answer to a canvass. When refused, the message's ballot is what the refuser has promised.
+    /// Answer to a canvass: the ballot of the canvass when granted, what the refuser has promised
+    /// when not.
     CanvassReply {
         /// Whether a campaign would find support.
         granted: bool,
@@ -81,9 +84,14 @@ pub enum Body {
         /// Where the leader should try next: it need not go below this.
         hint: Position,
     },
+    /// The leader's commit index moved and there is nothing else to say. Not answered.
+    Commit {
+        /// The leader's commit index.
+        committed: LogIndex,
+    },
     /// The leader is alive; asks for confirmation of its leadership.
     Heartbeat {
-        /// Never above what the receiver has acknowledged.
+        /// The leader's commit index.
         committed: LogIndex,
         /// Numbers the leader's confirmation rounds.
         round: u64,
@@ -92,8 +100,6 @@ pub enum Body {
     HeartbeatReply {
         /// Echoes the round.
         round: u64,
-        /// The last position of the sender's log, as a hint for a stalled leader.
-        last: LogIndex,
     },
 }
 
