@@ -1,1 +1,4 @@
 //! To be written.
+pub mod founding;
+pub mod identity;
+pub mod paths;

@@ -196,6 +196,16 @@ impl Refusal {
         Self::new(RefusalCode::SameStore, text)
     }
 
+    /// Two names present the store `store`.
+    #[must_use]
+    pub fn shared_store(name: &str, other: &str, store: StoreId) -> Self {
+        let text = format!(
+            "nodes {name} and {other} both say they are store {store}: a data directory was copied; \
+             every node needs a data directory that only it has ever used"
+        );
+        Self::new(RefusalCode::SameStore, text)
+    }
+
     /// The body of a refuse frame.
     #[must_use]
     pub fn encode(&self) -> Bytes {
