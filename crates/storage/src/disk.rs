@@ -3,6 +3,10 @@
 //! Paths are relative to the data directory, with `/` between parts. Two implementations: the real
 //! file system, and a simulated disk that loses, tears and reorders what was not synced.
 
+mod real;
+
+pub use real::RealDisk;
+
 use bytes::Bytes;
 use std::io;
 use std::sync::Arc;

@@ -18,10 +18,18 @@
 
 mod disk;
 mod engine;
+mod lock;
+mod log;
 mod record;
 
-pub use disk::{Disk, DiskFile};
+pub use disk::{Disk, DiskFile, RealDisk};
 pub use engine::{
     Engine, EngineError, KEY_BYTES_MAX, KeyBounds, MemoryEngine, Scan, View, WriteBatch,
+};
+pub use lock::{DirectoryLock, LockError};
+pub use log::{
+    BATCH_BYTES_MAX, LOG_FORMAT_VERSION, Log, LogBug, LogError, LogIdentity, LogOptions,
+    LogPosition, LogStats, OpenError, RECLAIM_BATCH_BYTES, RECLAIM_MULTIPLE,
+    RECLAIM_SLACK_SEGMENTS, Reclaimed, SECTOR_BYTES, SEGMENT_BYTES_DEFAULT,
 };
 pub use record::{Generation, GroupLog, Record};

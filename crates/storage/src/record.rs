@@ -1,5 +1,9 @@
 //! What the node's log is made of, before it becomes bytes.
 
+mod codec;
+
+pub(crate) use codec::{decode_meta, encode_meta, entry_weight_bytes};
+
 use synod_consensus::{Entry, GroupId, HardState, LogIndex, SnapshotMeta};
 
 /// Names a generation of a group's state in the engine: a snapshot is installed by writing a new
