@@ -168,9 +168,12 @@ pub struct GroupEffects {
     pub writes: Vec<LogWrite>,
     /// Outcomes of local requests.
     pub outcomes: Vec<(RequestId, Outcome)>,
+    /// Answers to local questions.
+    pub answers: Vec<(RequestId, Bytes)>,
     /// Questions to be answered.
     pub evaluate: Vec<Evaluate>,
-    /// Snapshot work, in order.
+    /// Snapshot work, in order; to be begun before entries are taken from
+    /// [`crate::Group::take_committed`].
     pub snapshots: Vec<SnapshotEffect>,
     /// Set when the leader or the role changed.
     pub soft_state: Option<SoftState>,
@@ -185,6 +188,7 @@ impl GroupEffects {
         self.messages.is_empty()
             && self.writes.is_empty()
             && self.outcomes.is_empty()
+            && self.answers.is_empty()
             && self.evaluate.is_empty()
             && self.snapshots.is_empty()
             && self.soft_state.is_none()
@@ -196,6 +200,7 @@ impl GroupEffects {
         self.messages.clear();
         self.writes.clear();
         self.outcomes.clear();
+        self.answers.clear();
         self.evaluate.clear();
         self.snapshots.clear();
         self.soft_state = None;

@@ -35,7 +35,8 @@ pub enum Input {
         /// When its client gives up.
         deadline: Instant,
     },
-    /// A local client asks what only a confirmed leader may answer.
+    /// A local client asks what only a confirmed leader may answer. The group may put the question
+    /// more than once: evaluating it twice must do no more than evaluating it once.
     Ask {
         /// The host's name for it.
         request: RequestId,

@@ -20,6 +20,8 @@ pub enum GroupMessage {
     },
     /// From the leader that was meant: these were certainly not proposed.
     ProposeRefused {
+        /// The leadership that was meant.
+        ballot: Ballot,
         /// Which start of the receiver's process they belong to.
         incarnation: u64,
         /// Which.
@@ -89,6 +91,13 @@ pub enum GroupMessage {
         resume: Bytes,
         /// Nothing comes after it.
         last: bool,
+    },
+    /// To the offerer: the receiver holds what the snapshot holds, durably, or gave it up.
+    SnapshotEnded {
+        /// Echoed.
+        session: u64,
+        /// Whether it holds it.
+        installed: bool,
     },
     /// The session is unknown or over: the fetcher should drop what it has.
     SnapshotGone {
