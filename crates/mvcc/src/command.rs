@@ -36,6 +36,9 @@ pub enum Command {
     LeaseExpire {
         /// Who judged.
         epoch: u64,
+        /// The last grant that the judge knew of, as [`Reply::LeaseGrant`] numbers them. A lease
+        /// granted later is passed over: it bears the name of the one that was judged, no more.
+        granted_through: u64,
         /// Which, ascending.
         leases: Vec<LeaseId>,
     },
@@ -77,7 +80,7 @@ pub struct Delete {
 pub struct Range {
     /// Which.
     pub range: KeyRange,
-    /// At which revision; `None` is the newest.
+    /// At which revision; `None`, and anything below 1, is the newest.
     pub revision: Option<Revision>,
     /// At most this many; 0 is all.
     pub limit: u64,
@@ -93,6 +96,24 @@ pub struct Range {
     pub mod_revision: RevisionFilter,
     /// Only keys with create revision within.
     pub create_revision: RevisionFilter,
+}
+
+impl Range {
+    /// Reads all of `range` at the newest revision, in the order of the keys.
+    #[must_use]
+    pub fn of(range: KeyRange) -> Self {
+        Self {
+            range,
+            revision: None,
+            limit: 0,
+            sort_by: SortBy::Key,
+            descending: false,
+            keys_only: false,
+            count_only: false,
+            mod_revision: RevisionFilter::default(),
+            create_revision: RevisionFilter::default(),
+        }
+    }
 }
 
 /// Bounds on a revision, both inclusive; `None` is open.
@@ -208,11 +229,16 @@ pub enum Reply {
     LeaseGrant {
         /// Which.
         lease: LeaseId,
-        /// What was granted, in seconds.
+        /// What was granted, in seconds: at least [`crate::LEASE_TTL_SECONDS_MIN`].
         ttl_seconds: i64,
+        /// Numbers the grants of this key space, from 1.
+        grant: u64,
     },
     /// To a revocation or an expiry.
-    LeaseEnd,
+    LeaseEnd {
+        /// The leases that ended; an expiry leaves out those that it passed over.
+        leases: Vec<LeaseId>,
+    },
     /// To a claim of the lessor's epoch.
     LessorEpoch {
         /// The new epoch.
@@ -288,4 +314,9 @@ pub enum Refusal {
     LeaseExists,
     /// An expiry judged by a lessor whose epoch is over.
     StaleLessor,
+    /// A transaction would change one key twice; see [`Txn::check_duplicates`]. Faces check before
+    /// they propose, the state checks again: a key has at most one event a revision.
+    DuplicateKey,
+    /// A key to be written is longer than [`crate::KEY_BYTES_MAX`].
+    KeyTooLong,
 }
