@@ -14,6 +14,16 @@ pub struct GroupConfig {
     /// The log keeps this many bytes of applied entries for followers that lag; those that lag
     /// more get a snapshot.
     pub trailing_bytes: usize,
+    /// A fault built in on purpose, so that the laboratory can show that it would be caught.
+    /// Always `None` elsewhere.
+    pub planted_bug: Option<GroupBug>,
+}
+
+/// Faults that the laboratory plants.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum GroupBug {
+    /// A leader takes a forwarded proposal as often as it comes.
+    TakeForwardedTwice,
 }
 
 /// What a group can tell about itself.

@@ -11,7 +11,7 @@ use crate::{
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use synod_consensus::{
-    Effects, Instant, LogIndex, ReadId, Replica, Restored, Role, StoreId, WriteId,
+    Effects, Instant, LogIndex, Origin, ReadId, Replica, Restored, Role, StoreId, WriteId,
 };
 use synod_storage::GroupLog;
 
@@ -307,6 +307,12 @@ impl Group {
             membership: self.replica.membership().clone(),
             stopped: self.stopped,
         }
+    }
+
+    /// The origin that the last proposal taken in was given.
+    #[must_use]
+    pub fn last_origin(&self) -> Origin {
+        self.proposals.last_origin()
     }
 
     /// The replica, to be looked at: invariants are checked from outside.

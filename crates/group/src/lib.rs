@@ -31,7 +31,7 @@ mod tenure;
 mod transfer;
 mod wire;
 
-pub use config::{GroupConfig, GroupStatus};
+pub use config::{GroupBug, GroupConfig, GroupStatus};
 pub use effects::{
     Committed, Evaluate, GroupEffects, LogWrite, Outcome, Outgoing, RefusedReason, SnapshotEffect,
     UnknownReason,

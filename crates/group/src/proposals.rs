@@ -59,6 +59,10 @@ impl Proposals {
         Origin { store: self.store, incarnation: self.incarnation, sequence }
     }
 
+    pub(crate) fn last_origin(&self) -> Origin {
+        self.origin(self.last_sequence)
+    }
+
     /// Takes a new proposal in, or says why not.
     pub(crate) fn accept(&mut self, proposal: Proposal, outcomes: &mut Outcomes) {
         let refused = if proposal.payload.len() > PAYLOAD_BYTES_MAX {

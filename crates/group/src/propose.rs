@@ -2,7 +2,7 @@
 
 use crate::limits::FORWARD_BYTES_MAX;
 use crate::tenure::Verdict;
-use crate::{ForwardedProposal, Group, GroupMessage, Proposal, RefusedReason};
+use crate::{ForwardedProposal, Group, GroupBug, GroupMessage, Proposal, RefusedReason};
 use bytes::Bytes;
 use synod_consensus::{Ballot, NotTaken, Origin, StoreId};
 
@@ -85,8 +85,9 @@ impl Group {
         incarnation: u64,
         proposals: Vec<ForwardedProposal>,
     ) {
+        let planted = self.config.planted_bug == Some(GroupBug::TakeForwardedTwice);
         let fresh = |it: &ForwardedProposal| {
-            self.tenure.judge(ballot, from, incarnation, it.sequence) == Verdict::New
+            planted || self.tenure.judge(ballot, from, incarnation, it.sequence) == Verdict::New
         };
         let fresh: Vec<ForwardedProposal> = proposals.into_iter().filter(fresh).collect();
         if fresh.is_empty() {
