@@ -4,8 +4,10 @@
 //! file system, and a simulated disk that loses, tears and reorders what was not synced.
 
 mod real;
+mod sim;
 
 pub use real::RealDisk;
+pub use sim::{CrashPolicy, SimDisk};
 
 use bytes::Bytes;
 use std::io;

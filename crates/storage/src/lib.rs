@@ -22,7 +22,7 @@ mod lock;
 mod log;
 mod record;
 
-pub use disk::{Disk, DiskFile, RealDisk};
+pub use disk::{CrashPolicy, Disk, DiskFile, RealDisk, SimDisk};
 pub use engine::{
     Engine, EngineError, KEY_BYTES_MAX, KeyBounds, MemoryEngine, Scan, View, WriteBatch,
 };

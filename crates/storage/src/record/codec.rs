@@ -20,6 +20,9 @@ const TAG_COMPACT: u8 = 5;
 /// is made for them.
 const ENTRY_BYTES_MIN: usize = 21;
 
+/// No log has a position beyond: a million entries a second would take a hundred thousand years.
+const INDEX_MAX: u64 = 1 << 62;
+
 /// Beside its payload an entry takes at most this much: four varints of ten bytes, two store ids of
 /// eight, the kind, and the payload's length.
 const ENTRY_HEADER_BYTES_MAX: usize = 57;
@@ -66,10 +69,10 @@ impl Record {
             TAG_ENTRIES => Ok(Self::Entries(group, decode_entries(input)?)),
             TAG_HARD_STATE => {
                 let promised = decode_ballot(input)?;
-                let committed = LogIndex(input.varint()?);
+                let committed = decode_index(input)?;
                 Ok(Self::HardState(group, HardState { promised, committed }))
             }
-            TAG_TRUNCATE => Ok(Self::Truncate(group, LogIndex(input.varint()?))),
+            TAG_TRUNCATE => Ok(Self::Truncate(group, decode_index(input)?)),
             TAG_INSTALL => {
                 let generation = input.varint()?;
                 Ok(Self::Install(group, decode_meta(input)?, generation))
@@ -120,13 +123,20 @@ fn encode_entries(entries: &[Entry], out: &mut Writer) {
 
 fn decode_entries(input: &mut Reader) -> Result<Vec<Entry>, DecodeError> {
     let count = input.varint()?;
-    let first = input.varint()?;
+    let first = decode_index(input)?.0;
     let room = input.remaining() / ENTRY_BYTES_MIN;
     if count > room as u64 {
         return Err(DecodeError::OverLimit("count of entries", count));
     }
-    let end = first.checked_add(count).ok_or(DecodeError::Invalid("an index is over 64 bits"))?;
-    (first..end).map(|index| decode_entry(LogIndex(index), input)).collect()
+    (first..first + count).map(|index| decode_entry(LogIndex(index), input)).collect()
+}
+
+/// An index that no log reaches is not one: arithmetic on those below it never overflows.
+fn decode_index(input: &mut Reader) -> Result<LogIndex, DecodeError> {
+    match input.varint()? {
+        index if index <= INDEX_MAX => Ok(LogIndex(index)),
+        _ => Err(DecodeError::Invalid("a log index is beyond any log")),
+    }
 }
 
 fn encode_entry(entry: &Entry, out: &mut Writer) {
@@ -181,7 +191,7 @@ pub(crate) fn encode_meta(meta: &SnapshotMeta, out: &mut Writer) {
 }
 
 pub(crate) fn decode_meta(input: &mut Reader) -> Result<SnapshotMeta, DecodeError> {
-    let index = LogIndex(input.varint()?);
+    let index = decode_index(input)?;
     let ballot = decode_ballot(input)?;
     let membership =
         Membership::decode(&input.bytes()?).map_err(|invalid| DecodeError::Invalid(invalid.0))?;
@@ -200,7 +210,7 @@ mod tests {
 
     fn any_meta() -> impl Strategy<Value = SnapshotMeta> {
         let voters = proptest::collection::btree_set(1u64.., 1..5);
-        (any::<u64>(), any_ballot(), voters).prop_map(|(index, ballot, voters)| SnapshotMeta {
+        (0..=INDEX_MAX, any_ballot(), voters).prop_map(|(index, ballot, voters)| SnapshotMeta {
             index: LogIndex(index),
             ballot,
             membership: Membership::of_voters(voters.into_iter().map(StoreId)),
@@ -209,7 +219,7 @@ mod tests {
 
     fn any_entries() -> impl Strategy<Value = Vec<Entry>> {
         let one = (any_ballot(), any::<[u64; 3]>(), 0u8..3, any::<Vec<u8>>());
-        (0..u64::MAX / 2, proptest::collection::vec(one, 0..5)).prop_map(|(first, parts)| {
+        (0..=INDEX_MAX, proptest::collection::vec(one, 0..5)).prop_map(|(first, parts)| {
             let entry = |(place, (ballot, origin, kind, payload))| {
                 let [store, incarnation, sequence]: [u64; 3] = origin;
                 Entry {
@@ -228,10 +238,10 @@ mod tests {
         let group = any::<u64>().prop_map(GroupId);
         prop_oneof![
             (group.clone(), any_entries()).prop_map(|(g, entries)| Record::Entries(g, entries)),
-            (group.clone(), any_ballot(), any::<u64>()).prop_map(|(g, promised, committed)| {
+            (group.clone(), any_ballot(), 0..=INDEX_MAX).prop_map(|(g, promised, committed)| {
                 Record::HardState(g, HardState { promised, committed: LogIndex(committed) })
             }),
-            (group.clone(), any::<u64>()).prop_map(|(g, i)| Record::Truncate(g, LogIndex(i))),
+            (group.clone(), 0..=INDEX_MAX).prop_map(|(g, i)| Record::Truncate(g, LogIndex(i))),
             (group.clone(), any_meta(), any::<u64>())
                 .prop_map(|(g, m, n)| Record::Install(g, m, n)),
             (group, any_meta()).prop_map(|(g, m)| Record::Compact(g, m)),
@@ -268,7 +278,7 @@ mod tests {
     #[test]
     fn a_hostile_count_of_entries_is_refused_before_it_allocates() {
         let mut writer = Writer::new();
-        writer.u8(TAG_ENTRIES).varint(1).varint(u64::MAX).varint(1);
+        writer.u8(TAG_ENTRIES).varint(1).varint(u64::MAX).varint(1); // group, count, first
         let decoded = Record::decode(&mut Reader::new(writer.into_bytes()));
         assert!(matches!(decoded, Err(DecodeError::OverLimit(_, u64::MAX))));
     }
@@ -278,7 +288,7 @@ mod tests {
         let stores = |from: u64| (from..from + 64).map(StoreId).collect();
         let membership =
             Membership { voters: stores(1), outgoing: stores(100), learners: stores(200) };
-        let meta = SnapshotMeta { index: LogIndex(u64::MAX), ballot: Ballot::ZERO, membership };
+        let meta = SnapshotMeta { index: LogIndex(INDEX_MAX), ballot: Ballot::ZERO, membership };
         let record = Record::Install(GroupId(u64::MAX), meta, u64::MAX);
         let mut writer = Writer::new();
         record.encode(&mut writer);
