@@ -22,18 +22,24 @@ mod fatal;
 mod keyspace;
 mod latest;
 mod layout;
+mod lessor;
 mod limits;
 mod model;
 mod options;
 mod read;
 mod ring;
 mod rules;
+mod watch;
 
 pub use command::*;
 pub use fatal::Fatal;
 pub use keyspace::{KeySpace, Scrubbed};
 pub use layout::{Intent, IntentWrite, TransactionId};
+pub use lessor::{EXPIRE_BATCH_MAX, Lessor, Remaining, Renewal};
 pub use limits::{KEY_BYTES_MAX, LEASE_TTL_SECONDS_MAX, LEASE_TTL_SECONDS_MIN, TXN_DEPTH_MAX};
 pub use model::{Event, KeyRange, KeyValue, LeaseId, RangeEnd, Revision};
 pub use options::{KeySpaceBug, KeySpaceOptions};
 pub use read::{EventAndPrevious, LeaseInfo, ReadError, Reader, StateHash};
+pub use watch::{
+    CancelReason, RejectReason, WatchLimits, WatchMessage, WatchPoll, WatchRequest, WatchStream,
+};

@@ -68,7 +68,7 @@ pub(crate) struct EventsRead {
     pub(crate) stopped_at: Option<Cursor>,
     /// More events of the last one's revision follow.
     pub(crate) partial: bool,
-    /// A revision that does not fit and may not be left in the middle.
+    /// The first revision does not fit and may not be left in the middle; there are no events.
     pub(crate) oversized: Option<Revision>,
 }
 
@@ -149,14 +149,20 @@ impl<'a> Collector<'a> {
             return false;
         }
         if !self.budget.fragment && self.revision_bytes + bytes > self.budget.revision_bytes_max {
-            self.read.stopped_at = Some(at);
-            self.read.oversized = Some(at.revision);
+            self.give_up(at.revision);
             return false;
         }
         self.bytes += bytes;
         self.revision_bytes += bytes;
         self.read.events.push(event);
         true
+    }
+
+    /// Leaves a revision that does not fit for the next time, when it is the first one.
+    fn give_up(&mut self, revision: Revision) {
+        self.read.stopped_at = Some(Cursor::at(revision));
+        self.read.events.retain(|(event, _)| event.revision() != revision);
+        self.read.oversized = self.read.events.is_empty().then_some(revision);
     }
 
     pub(crate) fn finish(self) -> EventsRead {

@@ -38,10 +38,9 @@ impl Reader {
         hash = extend_checksum(hash, &self.state().encode());
         let first_event = self.layout().event(self.compact_revision(), 0);
         let events = (std::ops::Bound::Included(first_event), self.layout().all_of(Kind::Event).1);
-        for bounds in
-            [events, self.layout().all_of(Kind::Lease), self.layout().all_of(Kind::Attachment)]
-        {
-            hash = self.hash_records(hash, bounds)?;
+        hash = self.hash_records(hash, events)?;
+        for kind in [Kind::Lease, Kind::Attachment, Kind::Intent] {
+            hash = self.hash_records(hash, self.layout().all_of(kind))?;
         }
         Ok(hash)
     }
