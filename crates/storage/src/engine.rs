@@ -5,8 +5,10 @@
 //! holds the effect of a prefix of the batches that were written, in order. State machines keep
 //! their applied index inside the same batches and replay the log from there.
 
+mod lsm;
 mod memory;
 
+pub use lsm::{CACHE_BYTES_DEFAULT, LsmEngine, LsmOptions};
 pub use memory::MemoryEngine;
 
 use bytes::Bytes;

@@ -24,7 +24,8 @@ mod record;
 
 pub use disk::{CrashPolicy, Disk, DiskFile, RealDisk, SimDisk};
 pub use engine::{
-    Engine, EngineError, KEY_BYTES_MAX, KeyBounds, MemoryEngine, Scan, View, WriteBatch,
+    CACHE_BYTES_DEFAULT, Engine, EngineError, KEY_BYTES_MAX, KeyBounds, LsmEngine, LsmOptions,
+    MemoryEngine, Scan, View, WriteBatch,
 };
 pub use lock::{DirectoryLock, LockError};
 pub use log::{
