@@ -19,6 +19,7 @@
 mod codec;
 mod command;
 mod fatal;
+mod keeper;
 mod keyspace;
 mod latest;
 mod layout;
@@ -29,10 +30,13 @@ mod options;
 mod read;
 mod ring;
 mod rules;
+mod snapshot;
+pub mod twin;
 mod watch;
 
 pub use command::*;
 pub use fatal::Fatal;
+pub use keeper::{LeaseKeeper, LeaseQuestion, LeaseTime};
 pub use keyspace::{KeySpace, Scrubbed};
 pub use layout::{Intent, IntentWrite, TransactionId};
 pub use lessor::{EXPIRE_BATCH_MAX, Lessor, Remaining, Renewal};
@@ -40,6 +44,7 @@ pub use limits::{KEY_BYTES_MAX, LEASE_TTL_SECONDS_MAX, LEASE_TTL_SECONDS_MIN, TX
 pub use model::{Event, KeyRange, KeyValue, LeaseId, RangeEnd, Revision};
 pub use options::{KeySpaceBug, KeySpaceOptions};
 pub use read::{EventAndPrevious, LeaseInfo, ReadError, Reader, StateHash};
+pub use snapshot::{CHUNK_BYTES_MAX, Dropped, Exported, ImportError, Importer, drop_generation};
 pub use watch::{
     CancelReason, RejectReason, WatchLimits, WatchMessage, WatchPoll, WatchRequest, WatchStream,
 };

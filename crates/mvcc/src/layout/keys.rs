@@ -50,6 +50,16 @@ impl Layout {
         Self { prefix, state }
     }
 
+    /// The group, as the prefix has it.
+    pub(crate) fn group(&self) -> GroupId {
+        GroupId(u64::from_be_bytes(self.prefix[..8].try_into().expect("eight of sixteen bytes")))
+    }
+
+    /// A key of this generation, out of one that left the prefix behind.
+    pub(crate) fn with_prefix(&self, rest: &[u8]) -> Bytes {
+        [&self.prefix[..], rest].concat().into()
+    }
+
     /// Starts a key with room for `more` bytes behind the kind.
     fn start(&self, kind: Kind, more: usize) -> Vec<u8> {
         let mut key = Vec::with_capacity(PREFIX_BYTES + 1 + more);

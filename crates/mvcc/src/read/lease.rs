@@ -7,7 +7,7 @@ use bytes::Bytes;
 use synod_storage::View;
 
 /// What the replicated state knows of a lease; how long it still lasts is the lessor's alone.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct LeaseInfo {
     /// Which.
     pub lease: LeaseId,
