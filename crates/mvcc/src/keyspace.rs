@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use synod_consensus::{Entry, EntryKind, GroupId, LogIndex};
-use synod_storage::{Engine, Generation, View};
+use synod_storage::{Engine, Generation, View, WriteBatch};
 
 /// See the module's text. It has one owner, which applies and scrubs; readers are taken from it.
 pub struct KeySpace {
@@ -66,7 +66,7 @@ impl KeySpace {
         let view = engine.view();
         let mut state = match read_state(&*view, &layout)? {
             Some(state) => state,
-            None => new_state(&*view, &layout, group, generation)?,
+            None => create(&*engine, &*view, &layout, group, generation)?,
         };
         if options.planted_bug == Some(KeySpaceBug::ApplyTwiceAfterReplay) {
             state.applied = state.applied.previous();
@@ -134,18 +134,22 @@ fn read_state(view: &dyn View, layout: &Layout) -> Result<Option<State>, Fatal> 
     Ok(Some(state))
 }
 
-/// A new state, unless there is anything: then its state record is missing.
-fn new_state(
+/// Writes a new state, unless there is anything: then its state record is missing.
+fn create(
+    engine: &dyn Engine,
     view: &dyn View,
     layout: &Layout,
     group: GroupId,
     generation: Generation,
 ) -> Result<State, Fatal> {
-    match view.scan(layout.everything()).next() {
-        None => Ok(State::NEW),
-        Some(Ok(_)) => Err(Fatal::IncompleteGeneration { group, generation }),
-        Some(Err(error)) => Err(error.into()),
+    if let Some(found) = view.scan(layout.everything()).next() {
+        found?;
+        return Err(Fatal::IncompleteGeneration { group, generation });
     }
+    let mut batch = WriteBatch::default();
+    batch.put(layout.state(), State::NEW.encode());
+    engine.write(batch)?;
+    Ok(State::NEW)
 }
 
 fn read_leases(view: &dyn View, layout: &Layout) -> Result<BTreeMap<LeaseId, LeaseRecord>, Fatal> {

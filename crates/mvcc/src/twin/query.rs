@@ -21,6 +21,12 @@ impl Twin {
         Ok(within.map(|event| (event.clone(), self.previous(event))).collect())
     }
 
+    /// Every event ever, in order, compacted or not.
+    #[must_use]
+    pub fn history(&self) -> &[Event] {
+        &self.history
+    }
+
     /// What the event's key was before it; nothing if that is compacted.
     #[must_use]
     pub fn previous(&self, event: &Event) -> Option<KeyValue> {
