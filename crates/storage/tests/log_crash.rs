@@ -105,7 +105,7 @@ fn crash_every_opening(disk: &SimDisk, progress: &Progress) {
         if done {
             break;
         }
-        let error = opened.err().expect("power failed while the log was opened");
+        let error = opened.expect_err("power failed while the log was opened");
         assert!(matches!(error, OpenError::Io { .. }), "{error}");
     }
     let (_, recovered) = open(disk, 99).unwrap();

@@ -6,8 +6,10 @@ mod support;
 use proptest::prelude::*;
 use std::sync::Arc;
 use support::{DIRECTORY, Model, Progress, Step, identity, open, options, script};
-use synod_consensus::StoreId;
-use synod_storage::{Disk, Log, LogIdentity, LogPosition, OpenError, SECTOR_BYTES, SimDisk};
+use synod_consensus::{GroupId, HardState, LogIndex, StoreId};
+use synod_storage::{
+    Disk, Log, LogIdentity, LogPosition, OpenError, Record, SECTOR_BYTES, SimDisk,
+};
 
 /// A log of a few segments, what it holds, and the place up to which a later batch vouches.
 struct Written {
@@ -21,10 +23,21 @@ fn written(seed: u64) -> Written {
     let (mut log, _) = open(&disk, 1).unwrap();
     let mut progress = Progress::begin();
     progress.run(&mut log, &script(seed, 30)).unwrap();
-    progress.run(&mut log, &[Step::Sync, Step::Append(vec![])]).unwrap();
+    // The newest segment holds several batches that were synced one by one, and then two that were
+    // synced together, which nobody vouches for.
+    let newest = log.stats().position.segment + 1;
+    while log.stats().position.segment < newest || log.stats().position.offset < 2048 {
+        progress.run(&mut log, &[filler(), Step::Sync]).unwrap();
+    }
     let vouched = log.stats().synced;
-    progress.run(&mut log, &[Step::Append(vec![]), Step::Sync]).unwrap();
+    progress.run(&mut log, &[filler(), filler(), Step::Sync]).unwrap();
+    assert_eq!(log.stats().position.segment, newest);
     Written { disk, progress, vouched }
+}
+
+/// A batch that changes nothing but takes room.
+fn filler() -> Step {
+    Step::Append(vec![])
 }
 
 fn segments(disk: &SimDisk) -> Vec<(u64, String, usize)> {
@@ -45,7 +58,7 @@ fn is_refusal(error: &OpenError) -> bool {
 fn every_flipped_byte_is_refused_or_cut_with_what_nobody_vouches_for() {
     let Written { disk, progress, vouched } = written(5);
     let must_survive = progress.batches_before(vouched);
-    let (mut refused, mut cut) = (0, 0);
+    let (mut refused, mut refused_in_newest, mut cut) = (0, 0, 0);
     for (segment, path, length) in segments(&disk) {
         for offset in 0..length as u64 {
             let damaged = disk.fork();
@@ -57,6 +70,7 @@ fn every_flipped_byte_is_refused_or_cut_with_what_nobody_vouches_for() {
                 assert!(error.to_string().contains(&path), "{error} names the file");
                 assert_eq!(damaged.operations(), disk.operations(), "nothing was changed");
                 refused += 1;
+                refused_in_newest += u64::from(segment == vouched.segment && offset >= 512);
             } else {
                 let (_, recovered) = opened.unwrap();
                 let kept = progress.models.iter().rposition(|model| *model == recovered);
@@ -65,7 +79,9 @@ fn every_flipped_byte_is_refused_or_cut_with_what_nobody_vouches_for() {
             }
         }
     }
-    assert!(refused > 8000 && cut >= SECTOR_BYTES, "{refused} refused, {cut} cut");
+    assert!(refused > 8000, "most of the log is vouched for: {refused}");
+    assert_eq!(refused_in_newest, vouched.offset - SECTOR_BYTES, "by later batches, too");
+    assert_eq!(cut, 2 * SECTOR_BYTES, "the last two batches have no witness");
 }
 
 #[test]
@@ -170,6 +186,34 @@ fn rot_that_reclaiming_meets_is_not_copied_forward() {
     let steps = script(1, 400);
     let error = (1..20).find_map(|_| progress.run(&mut log, &steps[1..]).err());
     assert!(matches!(error, Some(synod_storage::LogError::Corrupt { .. })), "{error:?}");
+}
+
+#[test]
+fn a_torn_tail_is_cut_so_that_it_never_comes_back() {
+    let disk = SimDisk::new(1);
+    let (mut log, _) = open(&disk, 1).unwrap();
+    let Step::Append(first) = &script(1, 1)[0] else { panic!("scripts begin with a batch") };
+    log.append(first).unwrap();
+    let torn = log.sync().unwrap();
+    let state = |round| {
+        let committed = LogIndex(round);
+        Record::HardState(GroupId(1), HardState { committed, ..HardState::default() })
+    };
+    // Two batches, not synced; the second reaches the disk, the first does not.
+    log.append(&[state(1)]).unwrap();
+    log.append(&[state(2)]).unwrap();
+    disk.kill();
+    let (_, path, _) = segments(&disk).remove(0);
+    let mut file = disk.contents(&path).unwrap();
+    file[torn.offset as usize..][..512].fill(0);
+    disk.install_file(&path, &file);
+    let (mut log, groups) = open(&disk, 2).unwrap();
+    assert_eq!(groups[&GroupId(1)].hard_state.committed, LogIndex(0));
+    // A batch of the same size in the place of the first must not bring the second to life.
+    log.append(&[state(3)]).unwrap();
+    log.sync().unwrap();
+    let (_, groups) = open(&disk, 3).unwrap();
+    assert_eq!(groups[&GroupId(1)].hard_state.committed, LogIndex(3));
 }
 
 fn recovered(disk: &SimDisk) -> Result<Model, OpenError> {
