@@ -133,6 +133,16 @@ impl Refusal {
         Self::new(RefusalCode::OtherCluster, text)
     }
 
+    /// The peer, `name`, is about to belong to cluster `theirs`, and cannot tell of it yet.
+    #[must_use]
+    pub fn joining(name: &str, theirs: ClusterId) -> Self {
+        let text = format!(
+            "node {name} is about to belong to cluster {theirs}; nothing needs to be done unless \
+             this goes on"
+        );
+        Self::new(RefusalCode::OtherCluster, text)
+    }
+
     /// The peer, `name`, was founded as store `known` and now says `presented`.
     #[must_use]
     pub fn store_changed(name: &str, known: StoreId, presented: StoreId) -> Self {

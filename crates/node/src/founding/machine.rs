@@ -1,7 +1,8 @@
 //! The founding's state machine: greetings go in, a record to make durable comes out. Pure.
 //!
 //! Always holds: a record once chosen to be written is never exchanged for another;
-//! [`Founding::hello`] shows it only after [`Founding::recorded`].
+//! [`Founding::hello`] shows it only after [`Founding::recorded`], but names its cluster as soon as it
+//! is chosen, so that nobody founds another one with this node meanwhile.
 
 use super::{FoundingMember, FoundingRecord};
 use std::collections::BTreeMap;
@@ -138,16 +139,23 @@ impl Founding {
     /// What the node says of itself now.
     #[must_use]
     pub fn hello(&self) -> Hello {
-        let record = self.record();
         Hello {
             version: PROTOCOL_VERSION,
-            cluster: record.map_or(ClusterId::NONE, |record| record.cluster),
+            cluster: self.cluster(),
             token_hash: self.config.token_hash,
             consensus: self.config.consensus,
             store: self.config.store,
             name: self.config.name.clone(),
             incarnation: self.config.incarnation,
-            founding: record.map(FoundingRecord::encode),
+            founding: self.record().map(FoundingRecord::encode),
+        }
+    }
+
+    /// The cluster of the record that was chosen, durable or not.
+    fn cluster(&self) -> ClusterId {
+        match &self.stage {
+            Stage::Meeting(_) => ClusterId::NONE,
+            Stage::Recording(record) | Stage::Founded(record) => record.cluster,
         }
     }
 
@@ -258,6 +266,9 @@ impl Founding {
 
     /// A node that, like this one, belongs to nothing yet.
     fn check_stranger(&self, met: &BTreeMap<String, StoreId>, peer: &Hello) -> Result<(), Refusal> {
+        if peer.cluster != ClusterId::NONE {
+            return Err(Refusal::joining(&peer.name, peer.cluster));
+        }
         if peer.name == self.config.name || !self.config.list.contains_key(&peer.name) {
             return Err(Refusal::unknown_name(&peer.name));
         }

@@ -1,0 +1,130 @@
+//! The core: the one thread that owns every group.
+//!
+//! Always holds: it never waits for a disk, a peer or a state machine, so that heartbeats leave in
+//! time whatever stalls; a group is only ever changed through [`Group::handle`], so that what came
+//! in can be recorded and replayed.
+
+mod inbox;
+mod route;
+
+pub(crate) use inbox::{Gathered, Inbox, PeerMessage};
+pub(crate) use route::Outlets;
+
+use crate::board::Status;
+use crate::clock::Clock;
+use crate::limits::{APPLY_BATCH_BYTES, APPLY_QUEUE_BYTES_MAX};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use synod_consensus::{GroupId, Instant};
+use synod_group::{Group, GroupEffects, Input};
+
+/// See the module's text.
+pub(crate) struct Core {
+    clock: Clock,
+    inbox: Arc<Inbox>,
+    groups: BTreeMap<GroupId, Group>,
+    outlets: Outlets,
+    effects: GroupEffects,
+}
+
+impl Core {
+    pub(crate) fn new(
+        clock: Clock,
+        inbox: Arc<Inbox>,
+        groups: BTreeMap<GroupId, Group>,
+        outlets: Outlets,
+    ) -> Self {
+        Self { clock, inbox, groups, outlets, effects: GroupEffects::default() }
+    }
+
+    /// Runs until the inbox says stop.
+    pub(crate) fn run(mut self) {
+        self.settle_all();
+        loop {
+            let patience = self.clock.until(self.next_timeout());
+            let gathered = self.inbox.take(patience);
+            if gathered.stop {
+                return;
+            }
+            self.take_in(gathered);
+            self.tick();
+            self.settle_all();
+        }
+    }
+
+    fn next_timeout(&self) -> Instant {
+        self.groups.values().map(Group::next_timeout).min().unwrap_or(Instant::NEVER)
+    }
+
+    /// Hands everything to its group: what is finished first, then what peers say, then what
+    /// clients want, all of a group's proposals together.
+    fn take_in(&mut self, gathered: Gathered) {
+        if gathered.log_failed {
+            let ids: Vec<GroupId> = self.groups.keys().copied().collect();
+            ids.into_iter().for_each(|group| self.handle(group, Input::PersistFailed));
+        }
+        for (group, write) in gathered.persisted {
+            self.handle(group, Input::Persisted(write));
+        }
+        for (group, index) in gathered.applied {
+            self.handle(group, Input::Applied(index));
+        }
+        for (group, input) in gathered.completions {
+            self.handle(group, input);
+        }
+        for (group, index) in gathered.flushed {
+            self.handle(group, Input::Flushed(index));
+        }
+        for message in gathered.messages {
+            let input = Input::Receive { from: message.from, message: message.message };
+            self.handle(message.group, input);
+        }
+        for (group, proposals) in gathered.proposals {
+            self.handle(group, Input::Propose(proposals));
+        }
+        for (group, request, deadline) in gathered.reads {
+            self.handle(group, Input::Read { request, deadline });
+        }
+        for (group, request, question, deadline) in gathered.questions {
+            self.handle(group, Input::Ask { request, question, deadline });
+        }
+    }
+
+    fn tick(&mut self) {
+        let now = self.clock.now();
+        for group in self.groups.values_mut() {
+            if group.next_timeout() <= now {
+                group.handle(now, Input::Tick);
+            }
+        }
+    }
+
+    /// The one door into a group. What concerns a group that this node does not host is dropped:
+    /// only a peer that is ahead of this node can name one.
+    fn handle(&mut self, group: GroupId, input: Input) {
+        if let Some(group) = self.groups.get_mut(&group) {
+            group.handle(self.clock.now(), input);
+        }
+    }
+
+    fn settle_all(&mut self) {
+        for (id, group) in &mut self.groups {
+            settle(*id, group, &mut self.effects, &self.outlets);
+        }
+    }
+}
+
+/// Takes everything out of a group and sends it where it belongs.
+fn settle(id: GroupId, group: &mut Group, effects: &mut GroupEffects, outlets: &Outlets) {
+    loop {
+        group.take_effects(effects);
+        outlets.route(id, effects);
+        let room = outlets.apply.bytes() < APPLY_QUEUE_BYTES_MAX;
+        let committed = if room { group.take_committed(APPLY_BATCH_BYTES) } else { Vec::new() };
+        if committed.is_empty() {
+            break;
+        }
+        outlets.apply_committed(id, committed);
+    }
+    outlets.board.set_status(id, Status::of(group));
+}
