@@ -160,8 +160,8 @@ impl<'a> Draft<'a> {
             Some(previous) => (previous.create_revision, previous.version + 1),
             None => (revision, 1),
         };
-        let event = EventRecord::encode(EventKind::Put, key);
-        let key = event.slice(1..);
+        let superseded = previous.as_ref().map(|kv| kv.mod_revision);
+        let (event, key) = EventRecord::encode(EventKind::Put, superseded, key);
         let mut kv =
             KeyValue { key, value, create_revision, mod_revision: revision, version, lease };
         let record = put_record(&mut kv);
@@ -173,8 +173,8 @@ impl<'a> Draft<'a> {
     /// Deletes a key that is there.
     pub(super) fn delete(&mut self, previous: KeyValue) {
         let revision = self.revision();
-        let event = EventRecord::encode(EventKind::Delete, &previous.key);
-        let key = event.slice(1..);
+        let superseded = Some(previous.mod_revision);
+        let (event, key) = EventRecord::encode(EventKind::Delete, superseded, &previous.key);
         self.attach(&key, LeaseId::NONE, previous.lease);
         let happened = KnownEvent {
             event: Event::Delete { key: key.clone(), revision },

@@ -9,12 +9,12 @@
 //! replicas need not scrub in step; steps are not in the log, and a crash may undo them.
 
 use super::KeySpace;
-use crate::layout::{EventKind, EventRecord, Layout, VersionRecord};
+use crate::layout::{EventKind, EventRecord, Layout};
 use crate::read::Cursor;
 use crate::{Fatal, KeySpaceBug, Revision};
 use bytes::Bytes;
 use std::ops::Bound;
-use synod_storage::{View, WriteBatch};
+use synod_storage::WriteBatch;
 
 /// How far a scrub got.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,7 +57,7 @@ impl KeySpace {
                 step.next = Some(Cursor { revision, sub_revision });
                 break;
             }
-            self.scrub_key(&*view, &EventRecord::decode(&value)?, revision, &mut step.batch)?;
+            self.scrub_key(&EventRecord::decode(value)?, revision, &mut step.batch);
             if self.forgets_event(revision) {
                 step.batch.remove(event_key);
             }
@@ -77,31 +77,16 @@ impl KeySpace {
         revision < self.state.compact_revision || self.has_bug(KeySpaceBug::DropEventAtCompaction)
     }
 
-    /// Removes what an event superseded. As events are taken in order, that is one version at most,
-    /// and a deletion leaves nothing older behind when it goes itself.
-    fn scrub_key(
-        &self,
-        view: &dyn View,
-        event: &EventRecord,
-        revision: Revision,
-        batch: &mut WriteBatch,
-    ) -> Result<(), Fatal> {
-        let stem = self.layout.stem(&event.key);
-        for found in view.scan(Layout::versions_up_to(&stem, revision)) {
-            let (version, value) = found?;
-            let (_, written) = Layout::split_version(&version)?;
-            let superseded = written < revision || event.kind == EventKind::Delete;
-            if superseded || self.drops_newest(&value)? {
-                batch.remove(version);
-            }
+    /// Removes what an event superseded, without looking: the event knows which version that is. A
+    /// deletion's own version goes too; older ones are gone already, as events are taken in order.
+    fn scrub_key(&self, event: &EventRecord, revision: Revision, batch: &mut WriteBatch) {
+        if let Some(previous) = event.previous {
+            batch.remove(self.layout.version(&event.key, previous));
         }
-        Ok(())
-    }
-
-    /// Only as a planted bug.
-    fn drops_newest(&self, value: &Bytes) -> Result<bool, Fatal> {
-        let planted = self.has_bug(KeySpaceBug::ScrubDropsNewestVersion);
-        Ok(planted && !VersionRecord::new(value.clone())?.is_tombstone())
+        let drops_newest = self.has_bug(KeySpaceBug::ScrubDropsNewestVersion);
+        if event.kind == EventKind::Delete || drops_newest {
+            batch.remove(self.layout.version(&event.key, revision));
+        }
     }
 }
 

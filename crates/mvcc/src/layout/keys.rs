@@ -147,16 +147,16 @@ impl Layout {
     /// All versions of all keys of a range. Bounds longer than any key are cut, so that the engine
     /// never sees a key that is too long for it.
     pub(crate) fn versions_of(&self, range: &KeyRange) -> KeyBounds {
-        let start = self.from_key(&range.start);
+        let start = self.starting_at(&range.start);
         match &range.end {
             RangeEnd::Single => (start, Bound::Included(last_of_stem(&self.stem(&range.start)))),
-            RangeEnd::Before(end) => (start, self.before_key(end)),
+            RangeEnd::Before(end) => (start, self.ending_before(end)),
             RangeEnd::Unbounded => (start, self.all_of(Kind::Version).1),
         }
     }
 
     /// At or behind `user_key`. A key cut to the limit is a prefix of a longer one and below it.
-    fn from_key(&self, user_key: &[u8]) -> Bound<Bytes> {
+    fn starting_at(&self, user_key: &[u8]) -> Bound<Bytes> {
         match user_key.get(..KEY_BYTES_MAX) {
             Some(cut) if user_key.len() > KEY_BYTES_MAX => {
                 Bound::Excluded(last_of_stem(&self.stem(cut)))
@@ -166,7 +166,7 @@ impl Layout {
     }
 
     /// Before `user_key`.
-    fn before_key(&self, user_key: &[u8]) -> Bound<Bytes> {
+    fn ending_before(&self, user_key: &[u8]) -> Bound<Bytes> {
         match user_key.get(..KEY_BYTES_MAX) {
             Some(cut) if user_key.len() > KEY_BYTES_MAX => {
                 Bound::Included(last_of_stem(&self.stem(cut)))

@@ -76,28 +76,43 @@ pub(crate) enum EventKind {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct EventRecord {
     pub(crate) kind: EventKind,
+    /// When the key was written before, if it was there: which version this event superseded.
+    pub(crate) previous: Option<Revision>,
     pub(crate) key: Bytes,
 }
 
 impl EventRecord {
-    pub(crate) fn encode(kind: EventKind, key: &[u8]) -> Bytes {
-        let tag = match kind {
+    /// The record, and the key within it, so that whoever keeps the key keeps nothing larger.
+    pub(crate) fn encode(
+        kind: EventKind,
+        previous: Option<Revision>,
+        key: &[u8],
+    ) -> (Bytes, Bytes) {
+        let mut writer = Writer::with_capacity(1 + 10 + key.len());
+        writer.u8(match kind {
             EventKind::Put => PUT,
             EventKind::Delete => DELETE,
-        };
-        let mut record = Vec::with_capacity(1 + key.len());
-        record.push(tag);
-        record.extend_from_slice(key);
-        record.into()
+        });
+        writer.signed(previous.map_or(0, |revision| revision.0));
+        let start = writer.len();
+        writer.raw(key);
+        let record = writer.into_bytes();
+        let key = record.slice(start..);
+        (record, key)
     }
 
-    pub(crate) fn decode(raw: &Bytes) -> Result<Self, Fatal> {
-        let kind = match raw.first() {
-            Some(&PUT) => EventKind::Put,
-            Some(&DELETE) => EventKind::Delete,
-            _ => return Err(Fatal::corrupt("an event is neither a put nor a delete")),
+    pub(crate) fn decode(raw: Bytes) -> Result<Self, Fatal> {
+        let read = || -> Result<Self, DecodeError> {
+            let mut reader = Reader::new(raw);
+            let kind = match reader.u8()? {
+                PUT => EventKind::Put,
+                DELETE => EventKind::Delete,
+                other => return Err(DecodeError::UnknownTag("event", other.into())),
+            };
+            let previous = Some(Revision(reader.signed()?)).filter(|revision| revision.0 != 0);
+            Ok(Self { kind, previous, key: reader.rest() })
         };
-        Ok(Self { kind, key: raw.slice(1..) })
+        read().map_err(|error| Fatal::corrupt(format!("an event: {error}")))
     }
 }
 
@@ -224,6 +239,14 @@ mod tests {
     }
 
     #[test]
+    fn an_event_survives_a_round_trip() {
+        for (kind, previous) in [(EventKind::Put, None), (EventKind::Delete, Some(Revision(300)))] {
+            let (record, key) = EventRecord::encode(kind, previous, b"key");
+            assert_eq!(EventRecord::decode(record), Ok(EventRecord { kind, previous, key }));
+        }
+    }
+
+    #[test]
     fn the_state_survives_a_round_trip_and_a_later_format_is_refused() {
         let origin = Origin { store: StoreId(u64::MAX), incarnation: 2, sequence: 3 };
         let state = State { applied: LogIndex(9), lessor_claimant: origin, ..State::NEW };
@@ -239,7 +262,7 @@ mod tests {
             let raw = Bytes::from(raw);
             let _ = State::decode(raw.clone());
             let _ = LeaseRecord::decode(raw.clone());
-            let _ = EventRecord::decode(&raw);
+            let _ = EventRecord::decode(raw.clone());
             if let Ok(version) = VersionRecord::new(raw) && !version.is_tombstone() {
                 let _ = version.key_value(Bytes::new(), Revision(1));
             }

@@ -3,7 +3,7 @@
 //! Always holds: events come in order, each once, and a revision is left in the middle only for a
 //! reader that said it may be.
 
-use super::{ReadError, Reader, newest_at};
+use super::{ReadError, Reader};
 use crate::layout::{EventKind, EventRecord, Layout, VersionRecord};
 use crate::ring::{KnownEvent, RevisionEvents};
 use crate::{Event, Fatal, KeyRange, KeyValue, Refusal, Revision};
@@ -266,7 +266,7 @@ impl Reader {
             let (key, value) = found?;
             let (revision, sub_revision) = Layout::split_event(&key)?;
             let at = Cursor { revision, sub_revision };
-            let record = EventRecord::decode(&value)?;
+            let record = EventRecord::decode(value)?;
             let want_previous = collector.filter.want_previous;
             let load = || self.load_event(revision, &record, want_previous);
             if !collector.offer(at, record.kind, &record.key, load)? {
@@ -276,6 +276,8 @@ impl Reader {
         Ok(())
     }
 
+    /// The event with its value, and what was before unless that is compacted: it is as long as the
+    /// event lies behind the compact revision.
     fn load_event(
         &self,
         revision: Revision,
@@ -287,9 +289,12 @@ impl Reader {
             EventKind::Delete => Event::Delete { key: key.clone(), revision },
             EventKind::Put => Event::Put(self.load_put(&key, revision)?),
         };
-        let created = matches!(&event, Event::Put(kv) if kv.create_revision == revision);
-        let previous =
-            if want_previous && !created { self.previous(&key, revision)? } else { None };
+        let previous = match record.previous {
+            Some(previous) if want_previous && revision.0 > self.compact_revision().0 => {
+                Some(self.load_put(&key, previous)?)
+            }
+            _ => None,
+        };
         Ok((event, previous))
     }
 
@@ -304,15 +309,6 @@ impl Reader {
             }
             None => Err(Fatal::corrupt(format!("the value written at {revision} is missing"))),
         }
-    }
-
-    /// What a key was before a revision; nothing if that is compacted.
-    fn previous(&self, key: &[u8], revision: Revision) -> Result<Option<KeyValue>, Fatal> {
-        let before = Revision(revision.0 - 1);
-        if before < self.compact_revision() {
-            return Ok(None);
-        }
-        newest_at(self.view(), self.layout(), key, before)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the tests of the whole key space share: random commands, and a rig that drives a key space
 //! and its twin side by side.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part of it")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 pub mod generate;
 pub mod rig;
