@@ -175,7 +175,7 @@ impl Replica {
             self.step_down();
         }
         if self.verified.0 != ballot {
-            self.verified = (ballot, LogIndex::ZERO);
+            self.verified = (ballot, self.written_under(ballot));
         }
         self.heard_leader_at = Some(self.now);
         self.restart_election_timer();
@@ -183,5 +183,79 @@ impl Replica {
             self.set_leader(Some(from), ballot);
         }
         true
+    }
+
+    /// How far this log is known to be that of `ballot`'s leader: what stands in it under a ballot
+    /// came from that ballot's leader. A store that restarts learns here what it acknowledged
+    /// before; its leader, which has nothing more to send, could not tell it.
+    fn written_under(&self, ballot: Ballot) -> LogIndex {
+        let last = self.log.last_position();
+        match self.config.protocol {
+            // Logs that agree in one entry agree in everything before it (section 5.3 of the paper).
+            Protocol::Raft if last.ballot == ballot => last.index,
+            Protocol::Raft => LogIndex::ZERO,
+            // Everything behind the commit index up to an acknowledgement was accepted under its
+            // ballot, and the commit index became durable with the acknowledgement.
+            Protocol::Paxos => {
+                let mut known = self.committed;
+                while self.log.ballot_at(known.next()) == Some(ballot) {
+                    known = known.next();
+                }
+                known
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, Entry, HardState, Instant, Membership, Message, Restored, SnapshotMeta};
+
+    const LEADER: StoreId = StoreId(2);
+
+    /// Store 1, restarted with three entries that it had acknowledged to store 2, which leads in
+    /// round 4; the commit index of the first is durable.
+    fn restarted(protocol: Protocol) -> Replica {
+        let ballot = Ballot::new(4, LEADER);
+        let entry = |index| Entry {
+            index: LogIndex(index),
+            ballot,
+            origin: crate::Origin::default(),
+            kind: crate::EntryKind::Noop,
+            payload: bytes::Bytes::new(),
+        };
+        let membership = Membership::of_voters([StoreId(1), LEADER, StoreId(3)]);
+        let restored = Restored {
+            hard_state: HardState { promised: ballot, committed: LogIndex(1) },
+            snapshot: SnapshotMeta { index: LogIndex::ZERO, ballot: Ballot::ZERO, membership },
+            entries: (1..=3).map(entry).collect(),
+            applied: LogIndex(1),
+        };
+        Replica::new(Config::local_network(StoreId(1), protocol, 7), restored, Instant(0))
+    }
+
+    fn heartbeat(replica: &mut Replica, round: u64) {
+        let body = Body::Heartbeat { committed: LogIndex(3), round: 1 };
+        let message = Message { ballot: Ballot::new(round, LEADER), body };
+        replica.step(Instant(1), LEADER, message);
+    }
+
+    #[test]
+    fn a_restarted_follower_commits_what_it_acknowledged_to_the_same_leader() {
+        for protocol in [Protocol::Raft, Protocol::Paxos] {
+            let mut replica = restarted(protocol);
+            heartbeat(&mut replica, 4);
+            assert_eq!(replica.committed(), LogIndex(3), "{protocol}");
+        }
+    }
+
+    #[test]
+    fn a_restarted_follower_commits_nothing_of_another_leaders_by_a_heartbeat_alone() {
+        for protocol in [Protocol::Raft, Protocol::Paxos] {
+            let mut replica = restarted(protocol);
+            heartbeat(&mut replica, 5);
+            assert_eq!(replica.committed(), LogIndex(1), "{protocol}");
+        }
     }
 }

@@ -28,6 +28,7 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn new(names: &[&str], consensus: Protocol) -> Self {
+        show_logs_if_asked();
         let directory = tempfile::tempdir().unwrap();
         let mut place = Self {
             directory,
@@ -101,6 +102,15 @@ impl Place {
             nodes.insert(name.clone(), patiently(task).await.unwrap().unwrap());
         }
         nodes
+    }
+}
+
+/// With `SYNOD_TEST_LOG` set, the nodes' log lines go to stderr.
+fn show_logs_if_asked() {
+    if std::env::var_os("SYNOD_TEST_LOG").is_some() {
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing_subscriber::filter::LevelFilter::DEBUG);
+        let _ = subscriber.with_writer(std::io::stderr).try_init();
     }
 }
 
