@@ -69,7 +69,7 @@ impl Replica {
     }
 
     pub(crate) fn answer_heartbeat(&mut self, to: StoreId, ballot: Ballot, round: u64) {
-        let body = Body::HeartbeatReply { round };
+        let body = Body::HeartbeatReply { round, verified: self.verified.1 };
         if self.writer.promised_on_disk() == self.promised {
             // It asserts the promise alone, which is durable: a slow disk need not hold it up.
             return self.send(to, ballot, body);

@@ -337,12 +337,18 @@ impl Replica {
         }
     }
 
-    pub(crate) fn on_heartbeat_reply(&mut self, from: StoreId, ballot: Ballot, round: u64) {
+    pub(crate) fn on_heartbeat_reply(
+        &mut self,
+        from: StoreId,
+        ballot: Ballot,
+        round: u64,
+        verified: LogIndex,
+    ) {
         let inflight_max = self.config.inflight_appends_max;
         let last = self.log.last();
         let Some(progress) = self.answered(from, ballot) else { return };
         progress.confirmed_round = progress.confirmed_round.max(round);
-        progress.heartbeat_answered(inflight_max);
+        progress.heartbeat_answered(verified, inflight_max);
         let stalled = progress.matched < last && progress.next > last;
         if stalled {
             self.probe_stalled(from);

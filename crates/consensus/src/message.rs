@@ -100,6 +100,9 @@ pub enum Body {
     HeartbeatReply {
         /// Echoes the round.
         round: u64,
+        /// How far the sender knows its log to be the leader's: less than it has acknowledged, if
+        /// it restarted since.
+        verified: LogIndex,
     },
 }
 

@@ -1,7 +1,7 @@
 //! What a leader knows of one other store's log.
 //!
-//! **Invariant:** `matched < next`; in [`Mode::Replicate`] at most the configured number of appends
-//! wait for an answer.
+//! **Invariant:** `matched` never falls; in [`Mode::Replicate`] `matched < next`, and at most the
+//! configured number of appends wait for an answer.
 
 use crate::{Instant, LogIndex};
 use std::collections::VecDeque;
@@ -89,14 +89,21 @@ impl Progress {
             Mode::Snapshot { .. } => true,
         };
         if !stale {
-            self.next = hint.min(previous.previous()).max(self.matched).next();
+            // It may fall below what was acknowledged: a follower that restarted need not know any
+            // more whose log it holds. It falls with every refusal, so the search ends.
+            self.next = hint.min(previous.previous()).next();
             self.mode = Mode::Probe { waiting: false };
         }
     }
 
-    /// An answer to a heartbeat came: whatever is still unanswered may be lost.
-    pub(crate) fn heartbeat_answered(&mut self, inflight_max: usize) {
+    /// An answer to a heartbeat came: whatever is still unanswered may be lost, and a follower that
+    /// restarted since may know less of this leader's log than it has acknowledged.
+    pub(crate) fn heartbeat_answered(&mut self, verified: LogIndex, inflight_max: usize) {
         match &mut self.mode {
+            Mode::Replicate { .. } if verified < self.matched => {
+                self.next = verified.next();
+                self.mode = Mode::Probe { waiting: false };
+            }
             Mode::Probe { waiting } => *waiting = false,
             Mode::Replicate { inflight } if inflight.len() >= inflight_max => {
                 inflight.pop_front();

@@ -155,7 +155,9 @@ impl Replica {
             Body::AppendRefused { previous, hint } => {
                 self.on_append_refused(from, ballot, previous, hint);
             }
-            Body::HeartbeatReply { round } => self.on_heartbeat_reply(from, ballot, round),
+            Body::HeartbeatReply { round, verified } => {
+                self.on_heartbeat_reply(from, ballot, round, verified);
+            }
         }
     }
 
@@ -285,6 +287,12 @@ impl Replica {
     #[must_use]
     pub fn promised(&self) -> Ballot {
         self.promised
+    }
+
+    /// The highest ballot whose promise is durable.
+    #[must_use]
+    pub fn promised_on_disk(&self) -> Ballot {
+        self.writer.promised_on_disk()
     }
 
     /// What is known to be committed.

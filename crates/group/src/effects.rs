@@ -149,8 +149,9 @@ pub enum SnapshotEffect {
         session: u64,
     },
     /// Receiver: the switch to this generation is durable. The state machine goes on from it;
-    /// entries handed out before it that are at or below `index` must not be applied to it. The
-    /// host answers with [`crate::Input::Applied`].
+    /// entries handed out before it that are at or below `index` must not be applied to it, and
+    /// requests they answer are unknown ([`UnknownReason::BehindSnapshot`]). The host answers with
+    /// [`crate::Input::Applied`].
     Switch {
         /// The generation now in force.
         generation: Generation,

@@ -165,7 +165,9 @@ fn put_body(out: &mut Writer, body: &Body) {
         Body::Heartbeat { committed, round } => {
             out.u8(12).varint(committed.0).varint(*round);
         }
-        Body::HeartbeatReply { round } => _ = out.u8(13).varint(*round),
+        Body::HeartbeatReply { round, verified } => {
+            _ = out.u8(13).varint(*round).varint(verified.0)
+        }
     }
 }
 
@@ -193,7 +195,7 @@ fn get_body(input: &mut Reader) -> Result<Body, DecodeError> {
         10 => Body::AppendRefused { previous: get_index(input)?, hint: get_position(input)? },
         11 => Body::Commit { committed: get_index(input)? },
         12 => Body::Heartbeat { committed: get_index(input)?, round: input.varint()? },
-        13 => Body::HeartbeatReply { round: input.varint()? },
+        13 => Body::HeartbeatReply { round: input.varint()?, verified: get_index(input)? },
         other => return Err(DecodeError::UnknownTag("consensus message", u64::from(other))),
     })
 }

@@ -74,7 +74,8 @@ fn body() -> impl Strategy<Value = Body> {
         (index(), position()).prop_map(|(previous, hint)| Body::AppendRefused { previous, hint }),
         index().prop_map(|committed| Body::Commit { committed }),
         (index(), any::<u64>()).prop_map(|(committed, round)| Body::Heartbeat { committed, round }),
-        any::<u64>().prop_map(|round| Body::HeartbeatReply { round }),
+        (any::<u64>(), index())
+            .prop_map(|(round, verified)| Body::HeartbeatReply { round, verified }),
     ]
 }
 

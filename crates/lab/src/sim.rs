@@ -1,0 +1,848 @@
+//! The simulator: a whole cluster in one thread under simulated time.
+//!
+//! Events happen one after the other; each lets a store do something and carries out what its
+//! groups want done. After every step the invariants are checked. Nothing here depends on anything
+//! but the scenario: the same one gives the same trace, byte for byte.
+
+use crate::history::{Asked, History, Told};
+use crate::member::{Member, Recorder};
+use crate::network::{LinkFaults, Network, Place};
+use crate::random::Random;
+use crate::scenario::Scenario;
+use crate::schedule::{Event, Schedule};
+use crate::store::Store;
+use crate::time::{Clock, Micros};
+use crate::violation::{Property, Violation};
+use crate::watcher::Watcher;
+use crate::witness::Witness;
+use crate::workload::Workload;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use synod_consensus::{GroupId, LogIndex, Role};
+use synod_group::{
+    Evaluate, GroupEffects, Input, Outcome, Outgoing, Proposal, RequestId, decode_message,
+    encode_message,
+};
+use synod_mvcc::{Command, LeaseQuestion, LeaseTime, Put, ReadError, Revision};
+use synod_storage::{CrashPolicy, Engine};
+
+/// How long clients wait for an answer, in microseconds of their store's clock.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+/// How much is handed out to be applied at once.
+const APPLY_BYTES: u64 = 4_096;
+/// A run takes some ten thousand events: far beyond, something spins.
+const EVENTS_MAX: u64 = 2_000_000;
+/// How long an apply queue may get before no more is taken.
+const APPLY_QUEUE_MAX: usize = 64;
+/// How many events a scrub looks at.
+const SCRUB_EVENTS: usize = 16;
+
+/// A simulated cluster with its clients.
+pub struct Sim {
+    /// What is simulated.
+    pub scenario: Scenario,
+    /// The simulator's time.
+    pub now: Micros,
+    /// What will happen.
+    pub schedule: Schedule,
+    /// The links.
+    pub network: Network,
+    /// The stores.
+    pub stores: Vec<Store>,
+    /// What each group has committed.
+    pub witnesses: BTreeMap<GroupId, Witness>,
+    /// What clients asked and were told.
+    pub history: History,
+    /// The watchers.
+    pub watchers: Vec<Watcher>,
+    /// Who waits for what.
+    waiting: BTreeMap<(Place, RequestId), Waiting>,
+    next_request: u64,
+    pub(crate) random: Random,
+    pub(crate) workload: Workload,
+    /// Whether clients ask anything more.
+    pub clients_active: bool,
+    /// Whether faults happen.
+    pub faults_active: bool,
+    /// Folds everything that happens into one number.
+    pub trace: u32,
+    /// How many events happened.
+    pub events: u64,
+    /// Counts what happened, for reports and to tell that a run did any work.
+    pub counters: Counters,
+    recordings: Vec<Recorder>,
+}
+
+/// How often things happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Stores that lost their power.
+    pub crashes: u64,
+    /// Leaderships begun in the default group.
+    pub leaders: u64,
+    /// Snapshots installed.
+    pub snapshots: u64,
+    /// Messages delivered.
+    pub messages: u64,
+    /// Segments reclaimed.
+    pub segments_reclaimed: u64,
+    /// Expiries of leases committed.
+    pub expiries: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Waiting {
+    Client {
+        operation: usize,
+    },
+    Keeper {
+        group: GroupId,
+    },
+    /// The node's own note in the meta group.
+    Nobody,
+}
+
+type Checked = Result<(), Violation>;
+
+impl Sim {
+    /// A cluster that is about to start for the first time.
+    #[must_use]
+    pub fn new(scenario: Scenario) -> Self {
+        let random = Random::new(scenario.seed);
+        let mut clocks = random.split("clocks");
+        let drift = u64::try_from(scenario.drift_per_million).expect("a bound is not negative");
+        let stores = (0..scenario.stores).map(|place| {
+            let drift_per_million = clocks.below(2 * drift + 1) as i64 - drift as i64;
+            let clock = Clock { offset: clocks.below(1 << 40), drift_per_million };
+            Store::new(Scenario::store_id(place), scenario.seed ^ (place as u64 + 1), clock)
+        });
+        let mut sim = Self {
+            now: Micros(0),
+            schedule: Schedule::default(),
+            network: Network::new(random.split("network"), scenario.links),
+            stores: stores.collect(),
+            witnesses: scenario.groups().map(|group| (group, Witness::default())).collect(),
+            history: History::default(),
+            watchers: Vec::new(),
+            waiting: BTreeMap::new(),
+            next_request: 0,
+            workload: Workload::new(random.split("workload")),
+            random: random.split("events"),
+            clients_active: true,
+            faults_active: scenario.fault_every > 0,
+            trace: 0,
+            events: 0,
+            counters: Counters::default(),
+            recordings: Vec::new(),
+            scenario,
+        };
+        sim.begin();
+        sim
+    }
+
+    fn begin(&mut self) {
+        for place in 0..self.stores.len() {
+            self.schedule.add(Micros(0), Event::Restart(place));
+        }
+        for client in 0..self.scenario.clients {
+            self.schedule.add(Micros(1_000 * client as u64), Event::Client(client));
+        }
+        let mut ranges = self.random.split("watchers");
+        for watcher in 0..self.scenario.watchers {
+            let range = crate::workload::watched_range(&mut ranges, watcher);
+            self.watchers.push(Watcher::new(range));
+            self.schedule.add(Micros(500), Event::Watcher(watcher));
+        }
+        if self.faults_active {
+            self.schedule.add(Micros(self.scenario.fault_every), Event::Fault);
+        }
+    }
+
+    /// Lets everything happen that is due by `until`.
+    ///
+    /// # Errors
+    /// The first broken promise.
+    pub fn run_until(&mut self, until: Micros) -> Checked {
+        while let Some((at, event)) = self.schedule.next() {
+            if at > until {
+                self.schedule.add(at, event);
+                break;
+            }
+            self.now = self.now.max(at);
+            self.events += 1;
+            self.fold(format!("{at:?} {event:?}").as_bytes());
+            if self.events > EVENTS_MAX {
+                return Err(self.broken(format!("it does not come to rest: {event:?}")));
+            }
+            self.happen(event)?;
+        }
+        self.now = self.now.max(until);
+        Ok(())
+    }
+
+    fn fold(&mut self, bytes: &[u8]) {
+        self.trace = synod_codec::extend_checksum(self.trace, bytes);
+    }
+
+    fn happen(&mut self, event: Event) -> Checked {
+        if let Some(place) = self.paused(&event) {
+            let resume = self.stores[place].paused_until;
+            self.schedule.add(resume, event);
+            return Ok(());
+        }
+        match event {
+            Event::Deliver { to, from, group, bytes } => self.deliver(to, from, group, bytes),
+            Event::Timer(place) => self.timer(place),
+            Event::Synced(place, incarnation) if self.runs(place, incarnation) => {
+                self.synced(place)
+            }
+            Event::Apply(place, incarnation, group) if self.runs(place, incarnation) => {
+                self.apply_one(place, group)
+            }
+            Event::Maintain(place, incarnation) if self.runs(place, incarnation) => {
+                self.maintain(place)
+            }
+            Event::Synced(..) | Event::Apply(..) | Event::Maintain(..) => Ok(()),
+            Event::Restart(place) => self.restart(place),
+            Event::Client(client) => self.client_asks(client),
+            Event::Watcher(watcher) => self.watcher_looks(watcher),
+            Event::Fault => self.fault(),
+            Event::Heal => {
+                self.network.heal();
+                Ok(())
+            }
+        }
+    }
+
+    /// The store whose pause an event must wait for.
+    fn paused(&self, event: &Event) -> Option<Place> {
+        let place = match event {
+            Event::Deliver { to, .. } => *to,
+            Event::Timer(place) => *place,
+            Event::Synced(place, _) | Event::Apply(place, ..) | Event::Maintain(place, _) => *place,
+            Event::Restart(_)
+            | Event::Client(_)
+            | Event::Watcher(_)
+            | Event::Fault
+            | Event::Heal => {
+                return None;
+            }
+        };
+        (self.stores[place].paused_until > self.now).then_some(place)
+    }
+
+    fn runs(&self, place: Place, incarnation: u64) -> bool {
+        let store = &self.stores[place];
+        store.process.is_some() && store.incarnation == incarnation
+    }
+
+    /// Whether a store runs at all.
+    #[must_use]
+    pub fn is_up(&self, place: Place) -> bool {
+        self.stores[place].process.is_some()
+    }
+
+    fn member(&mut self, place: Place, group: GroupId) -> Option<&mut Member> {
+        self.stores[place].process.as_mut().map(|process| process.member(group))
+    }
+
+    /// Hands an input to a group, and carries out what follows from it.
+    fn input(&mut self, place: Place, group: GroupId, input: Input) -> Checked {
+        let now = self.stores[place].now(self.now);
+        if let Some(member) = self.member(place, group) {
+            member.handle(now, input);
+        }
+        self.pump(place, group)
+    }
+
+    fn deliver(&mut self, to: Place, from: Place, group: GroupId, bytes: Bytes) -> Checked {
+        if !self.is_up(to) {
+            return Ok(());
+        }
+        self.counters.messages += 1;
+        let message = decode_message(bytes).map_err(|error| self.broken(error.to_string()))?;
+        let from = self.stores[from].id;
+        self.input(to, group, Input::Receive { from, message })
+    }
+
+    fn timer(&mut self, place: Place) -> Checked {
+        if self.stores[place].timer_at != Some(self.now) {
+            return Ok(());
+        }
+        self.stores[place].timer_at = None;
+        for group in self.scenario.groups() {
+            self.input(place, group, Input::Tick)?;
+        }
+        Ok(())
+    }
+
+    /// Carries out everything that a group wants done, until it wants nothing more.
+    fn pump(&mut self, place: Place, group: GroupId) -> Checked {
+        loop {
+            self.propose_for_keeper(place, group)?;
+            let Some(member) = self.member(place, group) else { return Ok(()) };
+            let mut effects = member.take_effects();
+            // A full queue takes nothing; what waits is taken when an entry was applied.
+            let waits = std::mem::take(&mut effects.committed);
+            let committed = waits && self.take_committed(place, group)?;
+            if effects.is_empty() && !committed {
+                break;
+            }
+            self.carry_out(place, group, effects)?;
+            if !self.is_up(place) {
+                return Ok(());
+            }
+        }
+        self.observe(place, group)?;
+        self.start_sync(place)?;
+        self.set_timer(place);
+        Ok(())
+    }
+
+    fn observe(&mut self, place: Place, group: GroupId) -> Checked {
+        let Some(process) = &self.stores[place].process else { return Ok(()) };
+        let Some(member) = process.members.get(&group) else { return Ok(()) };
+        let witness = self.witnesses.get_mut(&group).expect("every group has a witness");
+        witness.observe(&member.group, self.now)
+    }
+
+    fn carry_out(&mut self, place: Place, group: GroupId, effects: GroupEffects) -> Checked {
+        if let Some(soft_state) = effects.soft_state {
+            let leads = soft_state.role == Role::Leader;
+            if group == GroupId::DEFAULT
+                && let Some(member) = self.member(place, group)
+            {
+                member.keeper.leadership(leads.then_some(soft_state.ballot));
+                self.counters.leaders += u64::from(leads);
+            }
+        }
+        for outgoing in effects.messages {
+            self.send(place, group, &outgoing);
+        }
+        for write in effects.writes {
+            if let Some(process) = &mut self.stores[place].process {
+                process.log_queue.push((group, write));
+            }
+        }
+        for (request, outcome) in effects.outcomes {
+            self.outcome(place, group, request, outcome)?;
+        }
+        for (request, answer) in effects.answers {
+            self.answer(place, request, answer)?;
+        }
+        for effect in effects.snapshots {
+            self.snapshot_effect(place, group, effect)?;
+        }
+        for evaluate in effects.evaluate {
+            self.evaluate(place, group, evaluate);
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, place: Place, group: GroupId, outgoing: &Outgoing) {
+        let to = (outgoing.to.0 - 1) as Place;
+        let bytes = encode_message(&outgoing.message);
+        self.fold(&bytes);
+        for at in self.network.arrivals(self.now, place, to) {
+            let bytes = bytes.clone();
+            self.schedule.add(at, Event::Deliver { to, from: place, group, bytes });
+        }
+    }
+
+    fn set_timer(&mut self, place: Place) {
+        let store = &mut self.stores[place];
+        let Some(process) = &store.process else { return };
+        let timers = process
+            .members
+            .values()
+            .map(|member| member.group.next_timeout().min(member.keeper.next_timeout()));
+        let Some(due) = timers.min() else { return };
+        let at = store.clock.when(due).max(self.now.plus(1));
+        if store.timer_at.is_none_or(|known| at < known || known <= self.now) {
+            store.timer_at = Some(at);
+            self.schedule.add(at, Event::Timer(place));
+        }
+    }
+
+    // The log.
+
+    fn start_sync(&mut self, place: Place) -> Checked {
+        let Some(process) = &mut self.stores[place].process else { return Ok(()) };
+        match process.begin_sync() {
+            Ok(true) => {
+                let took = self.random.between(20, self.scenario.sync_max);
+                let incarnation = self.stores[place].incarnation;
+                self.schedule.add(self.now.plus(took), Event::Synced(place, incarnation));
+                Ok(())
+            }
+            Ok(false) => Ok(()),
+            Err(why) => self.log_failed(place, &why),
+        }
+    }
+
+    fn synced(&mut self, place: Place) -> Checked {
+        let Some(process) = &mut self.stores[place].process else { return Ok(()) };
+        let Some(batch) = process.syncing.take() else { return Ok(()) };
+        if let Err(error) = process.log.sync() {
+            return self.log_failed(place, &error.to_string());
+        }
+        for (group, outgoing) in batch.responses {
+            self.send(place, group, &outgoing);
+        }
+        for (group, upto) in batch.upto {
+            self.input(place, group, Input::Persisted(upto))?;
+        }
+        self.start_sync(place)
+    }
+
+    /// A failed disk stops the node for good; the operator starts it again.
+    fn log_failed(&mut self, place: Place, why: &str) -> Checked {
+        if !self.faults_expected() {
+            return Err(self.broken(format!("store {} cannot write its log: {why}", place + 1)));
+        }
+        for group in self.scenario.groups() {
+            let now = self.stores[place].now(self.now);
+            if let Some(member) = self.member(place, group) {
+                member.handle(now, Input::PersistFailed);
+                let effects = member.take_effects();
+                for (request, outcome) in effects.outcomes {
+                    self.outcome(place, group, request, outcome)?;
+                }
+            }
+        }
+        self.crash(place)
+    }
+
+    fn faults_expected(&self) -> bool {
+        self.scenario.faults.failed_sync || self.scenario.crash_at.is_some()
+    }
+
+    // Applying.
+
+    fn take_committed(&mut self, place: Place, group: GroupId) -> Result<bool, Violation> {
+        let (now, store) = (self.now, self.stores[place].id);
+        let Some(member) = self.member(place, group) else { return Ok(false) };
+        if member.queue.len() >= APPLY_QUEUE_MAX {
+            return Ok(false);
+        }
+        let committed = member.take_committed(APPLY_BYTES);
+        let took = !committed.is_empty();
+        let entries: Vec<_> = committed.iter().map(|it| it.entry.clone()).collect();
+        member.queue.extend(committed);
+        let witness = self.witnesses.get_mut(&group).expect("every group has a witness");
+        let mut newly = Vec::new();
+        for entry in entries {
+            if witness.hand_out(store, &entry, now)? {
+                newly.push(entry);
+            }
+        }
+        for entry in newly {
+            self.check_on_quorum(group, &entry)?;
+        }
+        self.apply_later(place, group);
+        Ok(took)
+    }
+
+    /// What is committed must be on a quorum's disks. Stores that are down are not asked: they may
+    /// hold it.
+    fn check_on_quorum(&self, group: GroupId, entry: &synod_consensus::Entry) -> Checked {
+        let holds = |store: &Store| match &store.process {
+            None => true,
+            Some(process) => {
+                let replica = process.members[&group].group.replica();
+                let same = replica.entry(entry.index).is_some_and(|it| it.origin == entry.origin);
+                let compacted = entry.index < replica.first_index();
+                compacted || (same && replica.durable() >= entry.index)
+            }
+        };
+        let holders = self.stores.iter().filter(|store| holds(store)).count();
+        if holders > self.stores.len() / 2 {
+            return Ok(());
+        }
+        let detail = format!("{} is committed and durable on {holders} stores", entry.index);
+        Err(Violation { property: Property::CommittedOnQuorum, at: self.now, detail })
+    }
+
+    fn apply_later(&mut self, place: Place, group: GroupId) {
+        let delay = self.random.between(1, self.scenario.apply_max);
+        let (at, incarnation) = (self.now.plus(delay), self.stores[place].incarnation);
+        let Some(member) = self.member(place, group) else { return };
+        if !member.applying && !member.queue.is_empty() {
+            member.applying = true;
+            self.schedule.add(at, Event::Apply(place, incarnation, group));
+        }
+    }
+
+    fn apply_one(&mut self, place: Place, group: GroupId) -> Checked {
+        let clock_now = self.stores[place].now(self.now);
+        let Some(member) = self.member(place, group) else { return Ok(()) };
+        member.applying = false;
+        let Some(committed) = member.queue.pop_front() else { return Ok(()) };
+        let applied = member.keyspace.apply(&committed.entry);
+        let applied = match applied {
+            Ok(applied) => applied,
+            Err(fatal) => return Err(self.broken(fatal.to_string())),
+        };
+        let index = committed.entry.index;
+        if let Some(applied) = applied {
+            let own = committed.request.is_some_and(|request| self.is_keepers(place, request));
+            let member = self.member(place, group).expect("it has just applied");
+            let reader = member.keyspace.reader();
+            let kept = member.keeper.applied(clock_now, &applied, own, || reader);
+            kept.map_err(|fatal| self.broken(fatal.to_string()))?;
+            if group == GroupId::DEFAULT {
+                self.workload.seen = self.workload.seen.max(applied.revision);
+            }
+            if let Some(request) = committed.request {
+                self.end(place, request, Told::Applied { index, applied })?;
+            }
+        }
+        self.apply_later(place, group);
+        self.input(place, group, Input::Applied(index))?;
+        self.poll_watchers(place)
+    }
+
+    fn maintain(&mut self, place: Place) -> Checked {
+        let store = &mut self.stores[place];
+        store.engine.flush().map_err(|error| self.broken(error.to_string()))?;
+        for group in self.scenario.groups() {
+            let Some(member) = self.member(place, group) else { return Ok(()) };
+            let scrubbed = member.keyspace.scrub(SCRUB_EVENTS);
+            let applied = member.keyspace.applied();
+            scrubbed.map_err(|fatal| self.broken(fatal.to_string()))?;
+            self.input(place, group, Input::Flushed(applied))?;
+        }
+        let Some(process) = &mut self.stores[place].process else { return Ok(()) };
+        match process.log.reclaim() {
+            Ok(reclaimed) => self.counters.segments_reclaimed += reclaimed.segments,
+            Err(error) => return self.log_failed(place, &error.to_string()),
+        }
+        self.maintain_later(place);
+        if self.random.one_in(8) { self.write_meta(place) } else { Ok(()) }
+    }
+
+    /// A node notes something in the meta group, which is idle otherwise: its entries pin old
+    /// segments of the log.
+    fn write_meta(&mut self, place: Place) -> Checked {
+        let request = self.number();
+        let deadline = self.stores[place].now(self.now).after(PATIENCE);
+        let key = Bytes::from(format!("node/{place}"));
+        let value = Bytes::from(format!("{:?}", self.now));
+        let put = Put { key, value, ..Put::default() };
+        let payload = Command::Put(put).encode();
+        self.waiting.insert((place, request), Waiting::Nobody);
+        self.input(
+            place,
+            GroupId::META,
+            Input::Propose(vec![Proposal { request, payload, deadline }]),
+        )
+    }
+
+    fn maintain_later(&mut self, place: Place) {
+        let every = self.scenario.flush_every;
+        let at = self.now.plus(self.random.between(every / 2, every * 3 / 2));
+        let incarnation = self.stores[place].incarnation;
+        self.schedule.add(at, Event::Maintain(place, incarnation));
+    }
+
+    // Stores that come and go.
+
+    /// A store loses its power: what was not synced is lost, torn, or kept, as the seed decides.
+    ///
+    /// # Errors
+    /// Never on its own; what follows from it may break a promise.
+    pub fn crash(&mut self, place: Place) -> Checked {
+        let Some(mut process) = self.stores[place].process.take() else { return Ok(()) };
+        self.counters.crashes += 1;
+        let id = self.stores[place].id;
+        for (group, member) in &mut process.members {
+            let durable = member.group.replica().promised_on_disk();
+            self.witnesses.get_mut(group).expect("every group has one").went_down(id, durable);
+            self.recordings.extend(member.take_recording());
+        }
+        let policies = [CrashPolicy::LoseAll, CrashPolicy::KeepAll, CrashPolicy::Random];
+        let policy = *self.random.pick(&policies);
+        let store = &mut self.stores[place];
+        store.disk.crash(policy);
+        store.engine.crash();
+        store.timer_at = None;
+        self.hang_up(place);
+        let down = self.random.between(10_000, 800_000);
+        self.schedule.add(self.now.plus(down), Event::Restart(place));
+        Ok(())
+    }
+
+    /// Everyone who waited for a store, or watched there, loses the connection.
+    fn hang_up(&mut self, place: Place) {
+        let gone: Vec<_> = self.waiting.keys().filter(|(at, _)| *at == place).copied().collect();
+        for key in gone {
+            if let Some(Waiting::Client { operation }) = self.waiting.remove(&key) {
+                self.history.end(operation, Told::ConnectionLost, self.now);
+                self.client_later(operation);
+            }
+        }
+        for watcher in &mut self.watchers {
+            if watcher.place() == Some(place) {
+                watcher.disconnect();
+            }
+        }
+    }
+
+    fn restart(&mut self, place: Place) -> Checked {
+        if self.is_up(place) {
+            return Ok(());
+        }
+        if let Some((at, operation)) = self.scenario.crash_at
+            && at == place
+        {
+            self.stores[place].disk.crash_at_operation(operation);
+            self.scenario.crash_at = None;
+        }
+        if let Err(why) = self.stores[place].start(&self.scenario, self.now) {
+            if self.stores[place].disk.is_down() {
+                self.stores[place].disk.crash(CrashPolicy::Random);
+                self.schedule.add(self.now.plus(1_000), Event::Restart(place));
+                return Ok(());
+            }
+            return Err(self.broken(format!("store {} cannot start: {why}", place + 1)));
+        }
+        self.maintain_later(place);
+        for group in self.scenario.groups() {
+            let applied = self.stores[place].process.as_ref().map(|it| it.applied(group));
+            let committed = self.witnesses[&group].last();
+            if applied > Some(committed) {
+                return Err(self.broken(format!("a store restarts with {applied:?} applied")));
+            }
+            self.pump(place, group)?;
+        }
+        Ok(())
+    }
+
+    // Clients.
+
+    fn number(&mut self) -> RequestId {
+        self.next_request += 1;
+        RequestId(self.next_request)
+    }
+
+    fn client_asks(&mut self, client: usize) -> Checked {
+        if !self.clients_active {
+            return Ok(());
+        }
+        let asked = self.workload.draw();
+        let place = self.random.below(self.stores.len() as u64) as Place;
+        if !self.is_up(place) {
+            self.schedule.add(self.now.plus(20_000), Event::Client(client));
+            return Ok(());
+        }
+        self.ask(client, place, asked)
+    }
+
+    /// A client asks a store that is up.
+    ///
+    /// # Errors
+    /// The first broken promise.
+    pub fn ask(&mut self, client: usize, place: Place, asked: Asked) -> Checked {
+        let request = self.number();
+        let deadline = self.stores[place].now(self.now).after(PATIENCE);
+        let operation = self.history.invoke(client, asked.clone(), self.now);
+        self.waiting.insert((place, request), Waiting::Client { operation });
+        let group = GroupId::DEFAULT;
+        let input = match asked {
+            Asked::Command { command, .. } => {
+                let payload = command.encode();
+                let proposal = Proposal { request, payload, deadline };
+                return self.propose(place, group, proposal, operation);
+            }
+            Asked::Read(_) => Input::Read { request, deadline },
+            Asked::Renew(lease) => {
+                Input::Ask { request, question: LeaseQuestion::Renew(lease).encode(), deadline }
+            }
+        };
+        self.input(place, group, input)
+    }
+
+    fn propose(
+        &mut self,
+        place: Place,
+        group: GroupId,
+        proposal: Proposal,
+        operation: usize,
+    ) -> Checked {
+        let now = self.stores[place].now(self.now);
+        let Some(member) = self.member(place, group) else { return Ok(()) };
+        let before = member.group.last_origin();
+        member.handle(now, Input::Propose(vec![proposal]));
+        let origin = member.group.last_origin();
+        if origin != before {
+            self.history.named(operation, origin);
+        }
+        self.pump(place, group)
+    }
+
+    fn client_later(&mut self, operation: usize) {
+        let client = self.history.operations()[operation].client;
+        let pause = self.random.between(500, 60_000);
+        self.schedule.add(self.now.plus(pause), Event::Client(client));
+    }
+
+    fn outcome(
+        &mut self,
+        place: Place,
+        group: GroupId,
+        request: RequestId,
+        outcome: Outcome,
+    ) -> Checked {
+        match (self.waiting.get(&(place, request)), outcome) {
+            (Some(Waiting::Client { operation }), Outcome::ReadReady) => {
+                let operation = *operation;
+                self.read(place, group, request, operation)
+            }
+            _ => self.end(place, request, Told::Ended(outcome)),
+        }
+    }
+
+    fn read(
+        &mut self,
+        place: Place,
+        group: GroupId,
+        request: RequestId,
+        operation: usize,
+    ) -> Checked {
+        let Asked::Read(range) = self.history.operations()[operation].asked.clone() else {
+            return Err(self.broken("a read is ready that nobody asked for".to_owned()));
+        };
+        let Some(member) = self.member(place, group) else { return Ok(()) };
+        let reader = member.keyspace.reader();
+        let reply = match reader.range(&range) {
+            Ok(reply) => Ok(reply),
+            Err(ReadError::Refused(refusal)) => Err(refusal),
+            Err(ReadError::Fatal(fatal)) => return Err(self.broken(fatal.to_string())),
+        };
+        let told = Told::Read { index: reader.applied(), revision: reader.revision(), reply };
+        self.end(place, request, told)
+    }
+
+    fn answer(&mut self, place: Place, request: RequestId, answer: Bytes) -> Checked {
+        let time = LeaseTime::decode(answer).map_err(|error| self.broken(error.to_string()))?;
+        self.end(place, request, Told::Renewed(time.map(|time| time.granted_seconds)))
+    }
+
+    pub(crate) fn end(&mut self, place: Place, request: RequestId, told: Told) -> Checked {
+        match self.waiting.remove(&(place, request)) {
+            Some(Waiting::Client { operation }) => {
+                self.fold(format!("{told:?}").as_bytes());
+                self.history.end(operation, told, self.now);
+                self.client_later(operation);
+            }
+            Some(Waiting::Keeper { group }) => {
+                let now = self.stores[place].now(self.now);
+                if let (Told::Ended(_), Some(member)) = (&told, self.member(place, group)) {
+                    member.keeper.failed(now);
+                }
+            }
+            Some(Waiting::Nobody) => {}
+            None => return Err(self.broken(format!("{request:?} has a second outcome: {told:?}"))),
+        }
+        Ok(())
+    }
+
+    // Leases.
+
+    fn is_keepers(&self, place: Place, request: RequestId) -> bool {
+        matches!(self.waiting.get(&(place, request)), Some(Waiting::Keeper { .. }))
+    }
+
+    fn propose_for_keeper(&mut self, place: Place, group: GroupId) -> Checked {
+        if group != GroupId::DEFAULT {
+            return Ok(());
+        }
+        let now = self.stores[place].now(self.now);
+        let request = self.number();
+        let Some(member) = self.member(place, group) else { return Ok(()) };
+        let Some(command) = member.keeper.poll(now) else { return Ok(()) };
+        let deadline = now.after(PATIENCE);
+        let payload = command.encode();
+        self.waiting.insert((place, request), Waiting::Keeper { group });
+        let member = self.member(place, group).expect("it has just spoken");
+        member.handle(now, Input::Propose(vec![Proposal { request, payload, deadline }]));
+        Ok(())
+    }
+
+    fn evaluate(&mut self, place: Place, group: GroupId, evaluate: Evaluate) {
+        let now = self.stores[place].now(self.now);
+        let Some(member) = self.member(place, group) else { return };
+        let answer = member.keeper.answer(now, evaluate.confirmed_at, evaluate.question);
+        member.handle(now, Input::Answered { ask: evaluate.ask, answer });
+    }
+
+    // Watchers.
+
+    fn watcher_looks(&mut self, watcher: usize) -> Checked {
+        let again = self.now.plus(self.random.between(5_000, 100_000));
+        self.schedule.add(again, Event::Watcher(watcher));
+        let place = match self.watchers[watcher].place() {
+            Some(place) => place,
+            None => self.random.below(self.stores.len() as u64) as Place,
+        };
+        let now = self.now;
+        let Some(member) = self.member(place, GroupId::DEFAULT) else { return Ok(()) };
+        let reader = member.keyspace.reader();
+        let watcher = &mut self.watchers[watcher];
+        if watcher.place().is_none() {
+            watcher.connect(place, &reader);
+        }
+        watcher.poll(&reader, now)
+    }
+
+    fn poll_watchers(&mut self, place: Place) -> Checked {
+        let now = self.now;
+        let Some(member) = self.member(place, GroupId::DEFAULT) else { return Ok(()) };
+        let reader = member.keyspace.reader();
+        for watcher in self.watchers.iter_mut().filter(|watcher| watcher.place() == Some(place)) {
+            watcher.poll(&reader, now)?;
+        }
+        Ok(())
+    }
+
+    // For the phases.
+
+    /// Ends all faults: links are whole, stores run, nothing is paused.
+    pub fn heal(&mut self) {
+        self.faults_active = false;
+        self.network.heal();
+        self.network.faults = LinkFaults::QUIET;
+        for place in 0..self.stores.len() {
+            self.stores[place].paused_until = Micros(0);
+            if !self.is_up(place) {
+                self.schedule.add(self.now, Event::Restart(place));
+            }
+        }
+    }
+
+    /// What every store has applied of a group; `None` for one that is down.
+    pub fn applied(&self, group: GroupId) -> impl Iterator<Item = Option<LogIndex>> {
+        self.stores.iter().map(move |store| store.process.as_ref().map(|it| it.applied(group)))
+    }
+
+    /// The newest revision on a store.
+    #[must_use]
+    pub fn revision(&self, place: Place) -> Option<Revision> {
+        let process = self.stores[place].process.as_ref()?;
+        Some(process.members[&GroupId::DEFAULT].keyspace.reader().revision())
+    }
+
+    /// Every recording that was made, those of the running members ended now.
+    pub fn take_recordings(&mut self) -> Vec<Recorder> {
+        for store in &mut self.stores {
+            for member in store.process.iter_mut().flat_map(|it| it.members.values_mut()) {
+                self.recordings.extend(member.take_recording());
+            }
+        }
+        std::mem::take(&mut self.recordings)
+    }
+
+    pub(crate) fn broken(&self, detail: String) -> Violation {
+        Violation { property: Property::Integrity, at: self.now, detail }
+    }
+}

@@ -1,0 +1,155 @@
+//! What the whole cluster has committed, as the simulator sees it from above.
+//!
+//! Every entry that any store hands out to be applied passes here. The first store to commit a
+//! position decides what stands there; every other must agree. So the witness is the one log that
+//! all checks of clients' histories are made against.
+
+use crate::time::Micros;
+use crate::violation::{Property, Violation};
+use bytes::Bytes;
+use std::collections::{BTreeMap, BTreeSet};
+use synod_consensus::{Ballot, Entry, EntryKind, LogIndex, Origin, Role, StoreId};
+use synod_group::Group;
+
+/// A committed entry, without the ballot: stores may hold it under different ones.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Chosen {
+    /// Whose proposal it is.
+    pub origin: Origin,
+    /// How to read the payload.
+    pub kind: EntryKind,
+    /// What it says.
+    pub payload: Bytes,
+    /// When the first store handed it out.
+    pub at: Micros,
+}
+
+/// The witness of one group.
+#[derive(Clone, Debug, Default)]
+pub struct Witness {
+    chosen: Vec<Chosen>,
+    origins: BTreeSet<Origin>,
+    leaders: BTreeMap<Ballot, StoreId>,
+    /// Durable promises seen, by store: they outlive restarts.
+    promised: BTreeMap<StoreId, Ballot>,
+}
+
+impl Witness {
+    /// Everything committed so far; position `i` holds log index `i + 1`.
+    #[must_use]
+    pub fn chosen(&self) -> &[Chosen] {
+        &self.chosen
+    }
+
+    /// How far the cluster has committed.
+    #[must_use]
+    pub fn last(&self) -> LogIndex {
+        LogIndex(self.chosen.len() as u64)
+    }
+
+    /// A store hands an entry out to be applied. Returns whether it is the first to do so.
+    pub fn hand_out(
+        &mut self,
+        store: StoreId,
+        entry: &Entry,
+        now: Micros,
+    ) -> Result<bool, Violation> {
+        let place = (entry.index.0 - 1) as usize;
+        if let Some(known) = self.chosen.get(place) {
+            let same = (known.origin, known.kind, &known.payload)
+                == (entry.origin, entry.kind, &entry.payload);
+            return if same { Ok(false) } else { Err(differs(store, known, entry, now)) };
+        }
+        if place != self.chosen.len() {
+            let detail = format!("{store:?} hands out {} after {}", entry.index, self.last());
+            return Err(Violation { property: Property::StateMachineSafety, at: now, detail });
+        }
+        if entry.origin != Origin::default() && !self.origins.insert(entry.origin) {
+            let detail =
+                format!("{:?} is committed a second time at {}", entry.origin, entry.index);
+            return Err(Violation { property: Property::ProposalFate, at: now, detail });
+        }
+        self.chosen.push(Chosen {
+            origin: entry.origin,
+            kind: entry.kind,
+            payload: entry.payload.clone(),
+            at: now,
+        });
+        Ok(true)
+    }
+
+    /// Whether a proposal was committed.
+    #[must_use]
+    pub fn holds(&self, origin: Origin) -> bool {
+        self.origins.contains(&origin)
+    }
+
+    /// What must hold of a group after every step it makes.
+    pub fn observe(&mut self, group: &Group, now: Micros) -> Result<(), Violation> {
+        let replica = group.replica();
+        let store = replica.config().store;
+        let soft_state = replica.soft_state();
+        if soft_state.role == Role::Leader && !self.leaders.contains_key(&soft_state.ballot) {
+            self.new_leader(group, now)?;
+        }
+        if soft_state.role == Role::Leader && self.leaders.get(&soft_state.ballot) != Some(&store) {
+            let detail = format!("{store:?} leads under {}, which is another's", soft_state.ballot);
+            return Err(Violation { property: Property::ElectionSafety, at: now, detail });
+        }
+        let promised = self.promised.entry(store).or_default();
+        if replica.promised() < *promised {
+            let detail = format!("{store:?} promised {promised} and now {}", replica.promised());
+            return Err(Violation { property: Property::Monotonic, at: now, detail });
+        }
+        *promised = replica.promised();
+        Ok(())
+    }
+
+    /// A store goes down with `durable` promised on its disk: what it promised beyond was never
+    /// told to anyone.
+    pub fn went_down(&mut self, store: StoreId, durable: Ballot) {
+        self.promised.insert(store, durable);
+    }
+
+    fn new_leader(&mut self, group: &Group, now: Micros) -> Result<(), Violation> {
+        let replica = group.replica();
+        let store = replica.config().store;
+        let ballot = replica.soft_state().ballot;
+        let rival = self.leaders.iter().find(|(known, _)| known.round == ballot.round);
+        let raft = replica.config().protocol == synod_consensus::Protocol::Raft;
+        if let (true, Some((known, _))) = (raft, rival) {
+            let detail = format!("{store:?} leads under {ballot} beside {known}");
+            return Err(Violation { property: Property::ElectionSafety, at: now, detail });
+        }
+        self.leaders.insert(ballot, store);
+        self.check_completeness(group, now)
+    }
+
+    fn check_completeness(&self, group: &Group, now: Micros) -> Result<(), Violation> {
+        let replica = group.replica();
+        let store = replica.config().store;
+        let missing = |index: LogIndex| {
+            let known = &self.chosen[(index.0 - 1) as usize];
+            replica.entry(index).is_none_or(|entry| {
+                (entry.origin, entry.kind, &entry.payload)
+                    != (known.origin, known.kind, &known.payload)
+            })
+        };
+        let first = replica.first_index().0;
+        if let Some(index) = (first..=self.last().0).map(LogIndex).find(|index| missing(*index)) {
+            let ballot = replica.soft_state().ballot;
+            let detail =
+                format!("{store:?} leads under {ballot} without the committed entry {index}");
+            return Err(Violation { property: Property::LeaderCompleteness, at: now, detail });
+        }
+        Ok(())
+    }
+}
+
+fn differs(store: StoreId, known: &Chosen, entry: &Entry, now: Micros) -> Violation {
+    let detail = format!(
+        "{store:?} hands out {:?} {:?} at {}, where {:?} {:?} was committed",
+        entry.kind, entry.origin, entry.index, known.kind, known.origin
+    );
+    Violation { property: Property::StateMachineSafety, at: now, detail }
+}
