@@ -427,12 +427,13 @@ impl Sim {
         }
         let committed = member.take_committed(APPLY_BYTES);
         let took = !committed.is_empty();
+        let under = member.group.replica().soft_state().ballot;
         let entries: Vec<_> = committed.iter().map(|it| it.entry.clone()).collect();
         member.queue.extend(committed);
         let witness = self.witnesses.get_mut(&group).expect("every group has a witness");
         let mut newly = Vec::new();
         for entry in entries {
-            if witness.hand_out(store, &entry, now)? {
+            if witness.hand_out(store, &entry, under, now)? {
                 newly.push(entry);
             }
         }

@@ -19,7 +19,7 @@ pub struct Violation {
 pub enum Property {
     /// At most one store leads under a ballot (the Raft paper's figure 3).
     ElectionSafety,
-    /// A new leader's log holds everything that is committed.
+    /// A new leader's log holds everything that was committed under earlier ballots.
     LeaderCompleteness,
     /// No two stores commit different entries at one position, and none changes.
     StateMachineSafety,

@@ -22,6 +22,8 @@ pub struct Chosen {
     pub payload: Bytes,
     /// When the first store handed it out.
     pub at: Micros,
+    /// It was chosen under this ballot or an earlier one.
+    pub under: Ballot,
 }
 
 /// The witness of one group.
@@ -47,11 +49,13 @@ impl Witness {
         LogIndex(self.chosen.len() as u64)
     }
 
-    /// A store hands an entry out to be applied. Returns whether it is the first to do so.
+    /// A store that follows (or leads) under the ballot `under` hands an entry out to be applied.
+    /// Returns whether it is the first to do so.
     pub fn hand_out(
         &mut self,
         store: StoreId,
         entry: &Entry,
+        under: Ballot,
         now: Micros,
     ) -> Result<bool, Violation> {
         let place = (entry.index.0 - 1) as usize;
@@ -74,6 +78,7 @@ impl Witness {
             kind: entry.kind,
             payload: entry.payload.clone(),
             at: now,
+            under,
         });
         Ok(true)
     }
@@ -128,16 +133,18 @@ impl Witness {
     fn check_completeness(&self, group: &Group, now: Micros) -> Result<(), Violation> {
         let replica = group.replica();
         let store = replica.config().store;
+        let ballot = replica.soft_state().ballot;
         let missing = |index: LogIndex| {
             let known = &self.chosen[(index.0 - 1) as usize];
-            replica.entry(index).is_none_or(|entry| {
+            // What a later ballot chose need not be known to a leader that comes too late.
+            let due = known.under < ballot;
+            due && replica.entry(index).is_none_or(|entry| {
                 (entry.origin, entry.kind, &entry.payload)
                     != (known.origin, known.kind, &known.payload)
             })
         };
         let first = replica.first_index().0;
         if let Some(index) = (first..=self.last().0).map(LogIndex).find(|index| missing(*index)) {
-            let ballot = replica.soft_state().ballot;
             let detail =
                 format!("{store:?} leads under {ballot} without the committed entry {index}");
             return Err(Violation { property: Property::LeaderCompleteness, at: now, detail });
