@@ -1,6 +1,8 @@
 //! Rules of etcd that random comparison with a twin of our own could miss, since the twin might
 //! share the misunderstanding. Each was seen on a real etcd or read in its documentation.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use bytes::Bytes;
 use std::sync::Arc;
 use synod_consensus::{Ballot, Entry, EntryKind, GroupId, LogIndex, Origin};
