@@ -148,6 +148,27 @@ fn a_killed_process_leaves_what_the_next_opening_makes_durable() {
 }
 
 #[test]
+fn a_process_killed_at_every_operation_leaves_a_log_that_goes_on() {
+    let filler = vec![[Step::Append(vec![]), Step::Sync, Step::Reclaim]; 20].concat();
+    for seed in 0..3 {
+        let steps = script(seed, 50);
+        let mut nth = 1;
+        while let Some((disk, mut progress)) = run_until(seed, &steps, nth, options()) {
+            // What the interrupted operation did is seen by the next process, and is not durable.
+            disk.kill();
+            let (mut log, recovered) = open(&disk, 2).unwrap();
+            progress.check(&recovered).unwrap();
+            // Enough to begin segments: nothing that was left behind is in the way.
+            progress.run(&mut log, &filler).unwrap();
+            disk.crash(CrashPolicy::LoseAll);
+            expect_same(&disk, &recovered)
+                .unwrap_or_else(|what| panic!("seed {seed}, operation {nth}: {what}"));
+            nth += 1;
+        }
+    }
+}
+
+#[test]
 fn a_failed_sync_is_final_and_the_next_opening_does_not_believe_the_page_cache() {
     for seed in 0..60 {
         let disk = SimDisk::new(seed);
