@@ -129,7 +129,8 @@ fn report<L: Local>(shared: &Shared<L>, address: SocketAddr, ended: &Ended) {
             warn!(%address, "closed a connection to the peer port: {text}");
         }
     } else if let Ended::Refused(refusal) = ended {
-        if shared.reports.is_news(&format!("refused {}", address.ip()), &text) {
+        let subject = format!("refused {}", address.ip());
+        if !refusal.is_passing() && shared.reports.is_news(&subject, &text) {
             warn!(%address, "refused a connection to the peer port: {refusal}");
         }
     } else {

@@ -24,7 +24,9 @@ pub(crate) async fn keep_connected<L: Local>(shared: Arc<Shared<L>>, peer: Arc<P
         report(&shared, &peer, &ended);
         let delay = match ended {
             Ended::GreetAgain => continue,
-            Ended::Refused(_) | Ended::RefusedBy(_) => REFUSED_DELAY,
+            Ended::Refused(refusal) | Ended::RefusedBy(refusal) if !refusal.is_passing() => {
+                REFUSED_DELAY
+            }
             _ => backoff.delay(),
         };
         tokio::select! {
@@ -157,6 +159,9 @@ fn report<L: Local>(shared: &Shared<L>, peer: &Peer, ended: &Ended) {
     let (name, address) = (&peer.name, peer.address());
     match ended {
         Ended::GreetAgain => debug!(peer = %name, "greeting peer again"),
+        Ended::Refused(refusal) | Ended::RefusedBy(refusal) if refusal.is_passing() => {
+            debug!(peer = %name, %address, "not yet: {refusal}");
+        }
         Ended::Refused(refusal) => warn!(peer = %name, %address, "refused peer: {refusal}"),
         Ended::RefusedBy(refusal) => warn!(peer = %name, %address, "peer refuses: {refusal}"),
         other => info!(peer = %name, %address, "no connection to peer: {other}"),

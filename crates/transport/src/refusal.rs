@@ -32,6 +32,8 @@ pub enum RefusalCode {
     OldIncarnation,
     /// The store id is the receiver's own: one disk was copied to two nodes.
     SameStore,
+    /// The other node is about to belong to a cluster and cannot tell of it yet: ask again.
+    Joining,
     /// A code of a later version.
     Other(u8),
 }
@@ -49,6 +51,7 @@ impl RefusalCode {
             Self::ListsDiffer => 8,
             Self::OldIncarnation => 9,
             Self::SameStore => 10,
+            Self::Joining => 11,
             Self::Other(tag) => tag,
         }
     }
@@ -65,6 +68,7 @@ impl RefusalCode {
             8 => Self::ListsDiffer,
             9 => Self::OldIncarnation,
             10 => Self::SameStore,
+            11 => Self::Joining,
             other => Self::Other(other),
         }
     }
@@ -90,6 +94,12 @@ impl std::error::Error for Refusal {}
 impl Refusal {
     fn new(code: RefusalCode, text: String) -> Self {
         Self { code, text }
+    }
+
+    /// Whether it is over by itself in a moment.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        self.code == RefusalCode::Joining
     }
 
     /// The peer speaks version `theirs`.
@@ -140,7 +150,7 @@ impl Refusal {
             "node {name} is about to belong to cluster {theirs}; nothing needs to be done unless \
              this goes on"
         );
-        Self::new(RefusalCode::OtherCluster, text)
+        Self::new(RefusalCode::Joining, text)
     }
 
     /// The peer, `name`, was founded as store `known` and now says `presented`.

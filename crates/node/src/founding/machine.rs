@@ -239,6 +239,7 @@ impl Founding {
             | RefusalCode::Consensus
             | RefusalCode::OtherCluster
             | RefusalCode::Misrouted
+            | RefusalCode::Joining
             | RefusalCode::Other(_) => false,
         };
         if final_code && self.failure.is_none() {

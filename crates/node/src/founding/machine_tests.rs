@@ -47,7 +47,7 @@ fn the_first_name_founds_once_it_has_met_everyone() {
     assert_eq!(record.names(), "a,b,c");
     assert_eq!(a.hello().founding, None, "nobody is told before the record is durable");
     assert_eq!(a.hello().cluster, record.cluster, "but nobody may found with it any more");
-    assert_eq!(refusal_code(&mut b, &a), RefusalCode::OtherCluster);
+    assert_eq!(refusal_code(&mut b, &a), RefusalCode::Joining);
     assert_eq!(b.failure(), None);
     a.recorded();
     assert_eq!(a.hello().cluster, record.cluster);
