@@ -94,7 +94,7 @@ impl<B: Backend> Session<B> {
                 _ = progress.tick() => self.tick_progress(),
                 _ = self.leader.ticks.tick(), if self.leader.demanded => {
                     let leader = self.face.backend.leadership().leader;
-                    if self.leader.overdue(leader.is_some()) {
+                    if self.leader.overdue(leader.is_some(), Instant::now()) {
                         break Err(Error::NoLeader.into());
                     }
                 }
@@ -173,12 +173,39 @@ impl LeaderCheck {
     }
 
     /// Whether there has been no leader for longer than the client must bear.
-    fn overdue(&mut self, leader_known: bool) -> bool {
+    fn overdue(&mut self, leader_known: bool, now: Instant) -> bool {
         if leader_known {
             self.leaderless_since = None;
             return false;
         }
-        let since = *self.leaderless_since.get_or_insert_with(Instant::now);
-        since.elapsed() >= LEADERLESS_GRACE
+        let since = *self.leaderless_since.get_or_insert(now);
+        now.duration_since(since) >= LEADERLESS_GRACE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_demanding_client_is_sent_away_only_after_the_whole_grace_without_a_leader() {
+        let mut check = LeaderCheck::new(true);
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert!(!check.overdue(false, at(0)));
+        assert!(!check.overdue(false, at(2)));
+        assert!(!check.overdue(true, at(3)), "a leader was found");
+        assert!(!check.overdue(false, at(4)));
+        assert!(!check.overdue(false, at(6)));
+        assert!(check.overdue(false, at(7)));
+    }
+
+    #[tokio::test]
+    async fn progress_comes_at_the_interval_or_up_to_a_tenth_later() {
+        let interval = Duration::from_secs(600);
+        for _ in 0..100 {
+            let period = progress_ticks(interval).period();
+            assert!(period >= interval && period < interval + interval / 10);
+        }
     }
 }

@@ -4,6 +4,8 @@
 //! record itself is checked, too; `UPDATE_EXPECT=1` writes it anew. Where Synod differs on purpose is
 //! in `unlike_etcd.rs`, and in `docs/compatibility.md`.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where something is not as expected")]
+
 mod common;
 
 use common::clients::Clients;

@@ -1,5 +1,7 @@
 //! Where Synod differs from etcd on purpose: `docs/compatibility.md` gives the reasons.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where something is not as expected")]
+
 mod common;
 
 use common::clients::Clients;
@@ -60,6 +62,25 @@ async fn a_deletion_at_the_compacted_revision_is_still_told() {
     let told = responses.message().await.unwrap().unwrap();
     assert_eq!(told.events[0].r#type(), EventType::Delete);
     assert_eq!(told.events[0].kv.as_ref().unwrap().mod_revision, revision);
+}
+
+#[tokio::test]
+async fn a_key_put_in_one_nested_transaction_and_deleted_in_the_next_is_a_duplicate() {
+    use pb::request_op::Request;
+    let (_server, mut clients) = start().await;
+    let op = |request| pb::RequestOp { request: Some(request) };
+    let nested = |request| {
+        op(Request::RequestTxn(pb::TxnRequest { success: vec![op(request)], ..Default::default() }))
+    };
+    let put = Request::RequestPut(pb::PutRequest { key: "a".into(), ..Default::default() });
+    let delete = Request::RequestDeleteRange(pb::DeleteRangeRequest {
+        key: "a".into(),
+        ..Default::default()
+    });
+    let request =
+        pb::TxnRequest { success: vec![nested(put), nested(delete)], ..Default::default() };
+    let status = clients.kv.txn(request).await.unwrap_err();
+    assert_eq!(status.message(), "etcdserver: duplicate key given in txn request");
 }
 
 #[tokio::test]

@@ -127,9 +127,7 @@ impl Get {
 }
 
 /// A client that takes answers of any size: the caller asked for them.
-pub(super) fn client(
-    channel: tonic::transport::Channel,
-) -> KvClient<tonic::transport::Channel> {
+pub(super) fn client(channel: tonic::transport::Channel) -> KvClient<tonic::transport::Channel> {
     KvClient::new(channel).max_decoding_message_size(usize::MAX)
 }
 

@@ -19,7 +19,9 @@ use tonic::{Code, Status};
 #[derive(Subcommand, Clone, Debug)]
 pub(crate) enum Lease {
     /// Create a lease; prints its id
-    #[command(after_help = "Example:\n  id=$(synod lease grant 30) && synod put --lease $id up yes")]
+    #[command(
+        after_help = "Example:\n  id=$(synod lease grant 30) && synod put --lease $id up yes"
+    )]
     Grant {
         /// How long it lives without being renewed, in seconds; short ones are lengthened
         ttl: i64,

@@ -19,6 +19,9 @@ mod text;
 mod txn;
 mod watch;
 
+#[cfg(test)]
+mod tests;
+
 use clap::{Args, Subcommand};
 use connection::Cluster;
 use output::{Format, Report};
@@ -100,7 +103,9 @@ pub(crate) fn run(command: Command, global: Global) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(dispatch(command, &global)),
-        Err(error) => Err(Problem::Usage(format!("cannot start: {error}; is this process limited?"))),
+        Err(error) => {
+            Err(Problem::Usage(format!("cannot start: {error}; is this process limited?")))
+        }
     };
     match outcome {
         Ok(report) => report.print(global.output),

@@ -85,7 +85,8 @@ mod tests {
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
-        let rows = vec![vec!["a".into(), "long value".into()], vec!["longer key".into(), "b".into()]];
+        let rows =
+            vec![vec!["a".into(), "long value".into()], vec!["longer key".into(), "b".into()]];
         let expected = "KEY         VALUE\na           long value\nlonger key  b\n";
         assert_eq!(table(&["key", "value"], &rows), expected);
     }

@@ -10,7 +10,7 @@ pub(super) fn bytes(argument: &str, hex: bool) -> Result<Vec<u8>, Problem> {
 
 fn from_hex(argument: &str) -> Result<Vec<u8>, Problem> {
     let wrong = || Problem::Usage(format!("`{argument}` is not hexadecimal: two digits a byte"));
-    if !argument.is_ascii() || argument.len() % 2 != 0 {
+    if !argument.is_ascii() || !argument.len().is_multiple_of(2) {
         return Err(wrong());
     }
     let pairs = (0..argument.len()).step_by(2).map(|at| &argument[at..at + 2]);

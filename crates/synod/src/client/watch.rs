@@ -87,7 +87,8 @@ impl Watch {
             range_end: span.range_end.into(),
             start_revision: self.from,
             prev_kv: self.previous,
-            fragment: true,
+            // Whole revisions: half of one would be printed again after a loss.
+            fragment: false,
             ..WatchCreateRequest::default()
         })
     }
@@ -101,7 +102,8 @@ impl Watch {
     ) -> Result<End, Problem> {
         // The sender lives as long as the watch: dropping it would end the client's part.
         let (sender, requests) = mpsc::channel(1);
-        let create = WatchRequest { request_union: Some(RequestUnion::CreateRequest(request.clone())) };
+        let create =
+            WatchRequest { request_union: Some(RequestUnion::CreateRequest(request.clone())) };
         sender.try_send(create).expect("the channel is new and has room for one");
         let mut client = WatchClient::new(channel).max_decoding_message_size(usize::MAX);
         let mut responses = match client.watch(ReceiverStream::new(requests)).await {
@@ -140,14 +142,19 @@ impl Watch {
                 }
             }
         }
-        // A revision in pieces is whole only with its last piece; until then it would be read again.
-        let revision = response.header.as_ref().map_or(0, |header| header.revision);
-        if !response.fragment && !response.canceled {
-            let seen = response.events.last().and_then(|event| event.kv.as_ref());
-            let next = seen.map_or(revision, |kv| kv.mod_revision) + 1;
-            request.start_revision = request.start_revision.max(next);
-        }
+        request.start_revision = resume_at(request.start_revision, response);
         false
+    }
+}
+
+/// Where to go on if the member is lost behind `response`, given where it would have been before:
+/// behind the last event, or, for a watch from now on, behind the revision that it was created at.
+fn resume_at(start: i64, response: &WatchResponse) -> i64 {
+    let told = response.events.last().and_then(|event| event.kv.as_ref());
+    match (told, &response.header) {
+        (Some(kv), _) => kv.mod_revision + 1,
+        (None, Some(header)) if start == 0 && response.created => header.revision + 1,
+        _ => start,
     }
 }
 
@@ -202,4 +209,44 @@ fn line(event: &Event, format: Format) -> Vec<u8> {
 fn previous_text(event: &Event) -> String {
     let previous = event.prev_kv.as_ref();
     previous.map_or_else(String::new, |kv| format!("  (was {})", text::readable(&kv.value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use synod_coordination::proto::etcdserverpb::ResponseHeader;
+    use synod_coordination::proto::mvccpb::KeyValue;
+
+    fn response(created: bool, revision: i64, events: &[i64]) -> WatchResponse {
+        let event = |&mod_revision: &i64| Event {
+            kv: Some(KeyValue { key: "k".into(), mod_revision, ..KeyValue::default() }),
+            ..Event::default()
+        };
+        WatchResponse {
+            header: Some(ResponseHeader { revision, ..ResponseHeader::default() }),
+            created,
+            events: events.iter().map(event).collect(),
+            ..WatchResponse::default()
+        }
+    }
+
+    #[test]
+    fn a_lost_watch_goes_on_behind_the_last_event_and_misses_none() {
+        assert_eq!(resume_at(0, &response(true, 9, &[])), 10);
+        assert_eq!(resume_at(3, &response(true, 9, &[])), 3, "history was not told yet");
+        assert_eq!(resume_at(3, &response(false, 9, &[3, 5])), 6);
+        assert_eq!(resume_at(6, &response(false, 9, &[])), 6, "progress may be of another watch");
+    }
+
+    #[test]
+    fn a_change_is_one_line_in_each_format() {
+        let event = Event {
+            kv: Some(KeyValue { key: "k".into(), value: "v".into(), ..KeyValue::default() }),
+            prev_kv: Some(KeyValue { value: "old".into(), ..KeyValue::default() }),
+            ..Event::default()
+        };
+        assert_eq!(line(&event, Format::Plain), b"PUT\tk\tv\told\n");
+        let json: serde_json::Value = serde_json::from_slice(&line(&event, Format::Json)).unwrap();
+        assert_eq!((&json["event"], &json["previous"]["value"]), (&"PUT".into(), &"old".into()));
+    }
 }

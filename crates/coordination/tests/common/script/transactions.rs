@@ -159,4 +159,10 @@ async fn nesting(t: &mut Transcript) {
     then(t, "only reads inside", vec![reads]).await;
     let clash = vec![put("n4", "outer"), inner("n4", vec![put("n4", "inner")], vec![])];
     then(t, "a key put outside and inside", clash).await;
+    let side_by_side = |success| nested(pb::TxnRequest { success, ..Default::default() });
+    let clash = vec![side_by_side(vec![put("n5", "1")]), side_by_side(vec![put("n5", "2")])];
+    then(t, "a key put in two nested transactions", clash).await;
+    let clash = vec![side_by_side(vec![delete("n5", "n6")]), side_by_side(vec![put("n5", "2")])];
+    then(t, "a key deleted in one and put in another", clash).await;
+    // The other way round etcd lets it pass; see `unlike_etcd.rs`.
 }

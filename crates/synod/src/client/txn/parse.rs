@@ -116,7 +116,11 @@ impl<'a> Words<'a> {
     }
 
     fn next(&mut self, missing: &str) -> Result<Vec<u8>, Problem> {
-        if self.rest.is_empty() { Err(wrong(self.text, missing)) } else { Ok(self.rest.remove(0).0) }
+        if self.rest.is_empty() {
+            Err(wrong(self.text, missing))
+        } else {
+            Ok(self.rest.remove(0).0)
+        }
     }
 
     fn take(&mut self, option: &str) -> Option<usize> {
@@ -175,7 +179,8 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_a_usage_error() {
-        let wrong = ["", "version(a)", "size(a) = 1", "version(a) = x", "version(a) ! 1", "value(\"a"];
+        let wrong =
+            ["", "version(a)", "size(a) = 1", "version(a) = x", "version(a) ! 1", "value(\"a"];
         assert!(wrong.iter().all(|text| matches!(condition(text), Err(Problem::Usage(_)))));
         let wrong = ["", "put a", "get", "move a b", "get a b", "put a b c", "put a 1 --lease"];
         assert!(wrong.iter().all(|text| matches!(operation(text), Err(Problem::Usage(_)))));

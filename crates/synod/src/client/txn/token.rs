@@ -38,7 +38,7 @@ pub(super) fn tokens(text: &str, signs: bool) -> Result<Vec<Token>, Problem> {
             if length == 0 {
                 return Err(wrong(text, "a `!` stands alone"));
             }
-            let bytes = rest[..length].as_bytes().to_vec();
+            let bytes = rest.as_bytes()[..length].to_vec();
             tokens.push(Token::Word { bytes, quoted: false });
             rest = &rest[length..];
         }
