@@ -7,7 +7,8 @@
 mod support;
 
 use support::{Model, Progress, Step, open, open_with, options, script};
-use synod_storage::{CrashPolicy, LogBug, LogError, LogOptions, OpenError, SimDisk};
+use synod_consensus::{GroupId, LogIndex};
+use synod_storage::{CrashPolicy, LogBug, LogError, LogOptions, OpenError, Record, SimDisk};
 
 const POLICIES: [CrashPolicy; 5] = [
     CrashPolicy::LoseAll,
@@ -156,13 +157,21 @@ fn a_process_killed_at_every_operation_leaves_a_log_that_goes_on() {
         while let Some((disk, mut progress)) = run_until(seed, &steps, nth, options()) {
             // What the interrupted operation did is seen by the next process, and is not durable.
             disk.kill();
-            let (mut log, recovered) = open(&disk, 2).unwrap();
-            progress.check(&recovered).unwrap();
-            // Enough to begin segments: nothing that was left behind is in the way.
-            progress.run(&mut log, &filler).unwrap();
-            disk.crash(CrashPolicy::LoseAll);
-            expect_same(&disk, &recovered)
-                .unwrap_or_else(|what| panic!("seed {seed}, operation {nth}: {what}"));
+            let (mut log, mut state) = open(&disk, 2).unwrap();
+            progress.check(&state).unwrap();
+            let record = Record::Install(GroupId(50), support::meta(LogIndex(0)), 1);
+            support::apply(&mut state, &record);
+            log.append(&[record]).unwrap();
+            log.sync().unwrap();
+            let expect_durable = |disk: &SimDisk| {
+                disk.crash(CrashPolicy::LoseAll);
+                expect_same(disk, &state).unwrap_or_else(|what| panic!("{seed} {nth}: {what}"));
+            };
+            // At once, when nothing but the opening can have made the names durable.
+            expect_durable(&disk.fork());
+            // And after enough to begin segments: nothing that was left behind is in the way.
+            progress.run(&mut log, &filler).unwrap_or_else(|what| panic!("{seed} {nth}: {what}"));
+            expect_durable(&disk);
             nth += 1;
         }
     }
@@ -224,10 +233,10 @@ fn a_batch_over_the_limit_is_refused_and_nothing_is_written() {
     let Step::Append(install) = &script(1, 1)[0] else { panic!("scripts begin with a batch") };
     log.append(install).unwrap();
     let payload = vec![0; synod_storage::BATCH_BYTES_MAX + 1];
-    let group = synod_consensus::GroupId(1);
-    let large = support::entry(synod_consensus::LogIndex(1), 1, payload);
+    let group = GroupId(1);
+    let large = support::entry(LogIndex(1), 1, payload);
     let before = log.stats();
-    let refusal = log.append(&[synod_storage::Record::Entries(group, vec![large])]).unwrap_err();
+    let refusal = log.append(&[Record::Entries(group, vec![large])]).unwrap_err();
     assert!(matches!(refusal, LogError::TooLarge { .. }));
     assert_eq!(log.stats(), before);
     log.append(&[]).unwrap();
