@@ -59,6 +59,15 @@ impl Sim {
         }
     }
 
+    /// A store was elected: it may lose its power before much of what it sends arrives.
+    pub(crate) fn crash_leader_later(&mut self, place: Place) {
+        if self.faults_active && self.scenario.faults.leader_crash && self.random.one_in(2) {
+            let soon = self.random.below(4 * self.scenario.links.delay_max + 2_000);
+            let incarnation = self.stores[place].incarnation;
+            self.schedule.add(self.now.plus(soon), Event::CrashLeader(place, incarnation));
+        }
+    }
+
     fn kinds(&self) -> Vec<Fault> {
         let kinds = self.scenario.faults;
         [

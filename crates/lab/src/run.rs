@@ -40,6 +40,8 @@ pub struct Report {
     pub trace: u32,
     /// What happened how often.
     pub counters: Counters,
+    /// How many operations each store's disk has carried out.
+    pub disk_operations: Vec<u64>,
 }
 
 impl Report {
@@ -85,6 +87,7 @@ fn report(seed: u64, sim: &Sim, violation: Option<Violation>) -> Report {
         simulated: sim.now,
         trace: sim.trace,
         counters: sim.counters,
+        disk_operations: sim.stores.iter().map(|store| store.disk.operations()).collect(),
     }
 }
 
@@ -157,6 +160,10 @@ fn every_store_serves(sim: &mut Sim) -> Checked {
 }
 
 fn serves(sim: &mut Sim, place: Place, limit: Micros) -> Result<bool, Violation> {
+    if !sim.is_up(place) {
+        let until = sim.now.plus(10 * MILLISECOND);
+        return sim.run_until(until).map(|()| false);
+    }
     let asked = sim.history.operations().len();
     let (key, value) = (Bytes::from_static(b"k0"), Bytes::from_static(b"served"));
     let command = Command::Put(Put { key, value, ..Put::default() });

@@ -117,6 +117,8 @@ pub struct FaultKinds {
     pub failed_sync: bool,
     /// All stores lose their power together.
     pub blackout: bool,
+    /// A store loses its power right after it was elected.
+    pub leader_crash: bool,
 }
 
 impl Scenario {
@@ -166,6 +168,26 @@ impl Scenario {
         }
     }
 
+    /// A short run in which logs are cut or overwritten, snapshots installed and segments
+    /// reclaimed, without any loss of power but the one that is added to it.
+    #[must_use]
+    pub fn eventful(seed: u64, protocol: Protocol) -> Self {
+        Self {
+            clients: 4,
+            watchers: 1,
+            fault_phase: 3 * SECOND,
+            fault_every: 400 * MILLISECOND,
+            faults: FaultKinds { partition: true, ..FaultKinds::default() },
+            election_timeout: Duration::from_millis(100),
+            append_bytes_max: 1_000,
+            trailing_bytes: 0,
+            segment_bytes: 8_192,
+            flush_every: 300 * MILLISECOND,
+            record: false,
+            ..Self::quiet(seed, protocol, 3)
+        }
+    }
+
     /// The groups that every store hosts.
     pub fn groups(&self) -> impl Iterator<Item = GroupId> + use<> {
         [GroupId::META, GroupId::DEFAULT].into_iter()
@@ -203,6 +225,7 @@ fn draw_faults(random: &mut Random) -> FaultKinds {
         pause: random.one_in(3),
         failed_sync: random.one_in(4),
         blackout: random.one_in(4),
+        leader_crash: random.one_in(5),
     }
 }
 

@@ -30,6 +30,8 @@ pub enum Event {
     Maintain(Place, u64),
     /// A store starts again.
     Restart(Place),
+    /// A store that was just elected loses its power; the number is its incarnation.
+    CrashLeader(Place, u64),
     /// A client asks its next question.
     Client(usize),
     /// A watcher looks what is new.

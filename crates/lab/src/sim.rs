@@ -20,11 +20,11 @@ use bytes::Bytes;
 use std::collections::BTreeMap;
 use synod_consensus::{GroupId, LogIndex, Role};
 use synod_group::{
-    Evaluate, GroupEffects, Input, Outcome, Outgoing, Proposal, RequestId, decode_message,
-    encode_message,
+    Evaluate, GroupEffects, Input, LogWrite, Outcome, Outgoing, Proposal, RequestId,
+    decode_message, encode_message,
 };
 use synod_mvcc::{Command, LeaseQuestion, LeaseTime, Put, ReadError, Revision};
-use synod_storage::{CrashPolicy, Engine};
+use synod_storage::{CrashPolicy, Engine, Record};
 
 /// How long clients wait for an answer, in microseconds of their store's clock.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
@@ -71,6 +71,8 @@ pub struct Sim {
     /// Counts what happened, for reports and to tell that a run did any work.
     pub counters: Counters,
     recordings: Vec<Recorder>,
+    /// The last position written to each log, to tell overwriting from appending.
+    written: BTreeMap<(Place, GroupId), LogIndex>,
 }
 
 /// How often things happened.
@@ -86,8 +88,10 @@ pub struct Counters {
     pub messages: u64,
     /// Segments reclaimed.
     pub segments_reclaimed: u64,
-    /// Expiries of leases committed.
-    pub expiries: u64,
+    /// Writes that cut a log.
+    pub cuts: u64,
+    /// Writes that replaced entries without cutting what follows.
+    pub overwrites: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -134,6 +138,7 @@ impl Sim {
             events: 0,
             counters: Counters::default(),
             recordings: Vec::new(),
+            written: BTreeMap::new(),
             scenario,
         };
         sim.begin();
@@ -202,7 +207,12 @@ impl Sim {
             Event::Maintain(place, incarnation) if self.runs(place, incarnation) => {
                 self.maintain(place)
             }
-            Event::Synced(..) | Event::Apply(..) | Event::Maintain(..) => Ok(()),
+            Event::CrashLeader(place, incarnation) if self.runs(place, incarnation) => {
+                self.crash(place)
+            }
+            Event::Synced(..) | Event::Apply(..) | Event::Maintain(..) | Event::CrashLeader(..) => {
+                Ok(())
+            }
             Event::Restart(place) => self.restart(place),
             Event::Client(client) => self.client_asks(client),
             Event::Watcher(watcher) => self.watcher_looks(watcher),
@@ -221,6 +231,7 @@ impl Sim {
             Event::Timer(place) => *place,
             Event::Synced(place, _) | Event::Apply(place, ..) | Event::Maintain(place, _) => *place,
             Event::Restart(_)
+            | Event::CrashLeader(..)
             | Event::Client(_)
             | Event::Watcher(_)
             | Event::Fault
@@ -314,12 +325,16 @@ impl Sim {
             {
                 member.keeper.leadership(leads.then_some(soft_state.ballot));
                 self.counters.leaders += u64::from(leads);
+                if leads {
+                    self.crash_leader_later(place);
+                }
             }
         }
         for outgoing in effects.messages {
             self.send(place, group, &outgoing);
         }
         for write in effects.writes {
+            self.count_write(place, group, &write);
             if let Some(process) = &mut self.stores[place].process {
                 process.log_queue.push((group, write));
             }
@@ -337,6 +352,24 @@ impl Sim {
             self.evaluate(place, group, evaluate);
         }
         Ok(())
+    }
+
+    fn count_write(&mut self, place: Place, group: GroupId, write: &LogWrite) {
+        let last = self.written.entry((place, group)).or_default();
+        for record in &write.records {
+            match record {
+                Record::Truncate(_, from) => {
+                    self.counters.cuts += 1;
+                    *last = from.previous();
+                }
+                Record::Install(_, meta, _) => *last = meta.index,
+                Record::Entries(_, entries) => {
+                    self.counters.overwrites += u64::from(entries[0].index <= *last);
+                    *last = entries[entries.len() - 1].index.max(*last);
+                }
+                Record::HardState(..) | Record::Compact(..) => {}
+            }
+        }
     }
 
     fn send(&mut self, place: Place, group: GroupId, outgoing: &Outgoing) {
@@ -397,7 +430,8 @@ impl Sim {
 
     /// A failed disk stops the node for good; the operator starts it again.
     fn log_failed(&mut self, place: Place, why: &str) -> Checked {
-        if !self.faults_expected() {
+        let injected = self.scenario.faults.failed_sync || self.stores[place].disk.is_down();
+        if !injected {
             return Err(self.broken(format!("store {} cannot write its log: {why}", place + 1)));
         }
         for group in self.scenario.groups() {
@@ -411,10 +445,6 @@ impl Sim {
             }
         }
         self.crash(place)
-    }
-
-    fn faults_expected(&self) -> bool {
-        self.scenario.faults.failed_sync || self.scenario.crash_at.is_some()
     }
 
     // Applying.
@@ -567,6 +597,7 @@ impl Sim {
         store.disk.crash(policy);
         store.engine.crash();
         store.timer_at = None;
+        self.written.retain(|(at, _), _| *at != place);
         self.hang_up(place);
         let down = self.random.between(10_000, 800_000);
         self.schedule.add(self.now.plus(down), Event::Restart(place));
