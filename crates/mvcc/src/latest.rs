@@ -88,6 +88,18 @@ mod tests {
     }
 
     #[test]
+    fn a_value_too_large_to_keep_leaves_no_older_one_behind() {
+        let mut latest = Latest::new(4 * ENTRY_OVERHEAD_BYTES);
+        for rotations in 0..3 {
+            latest.set(key(1), None);
+            (0..rotations).for_each(|number| latest.set(key(10 + number), None));
+            let value = Bytes::from(vec![0; 4 * ENTRY_OVERHEAD_BYTES]);
+            latest.set(key(1), Some(KeyValue { value, ..KeyValue::default() }));
+            assert_eq!(latest.get(&key(1)), None);
+        }
+    }
+
+    #[test]
     fn no_room_means_nothing_is_kept() {
         let mut latest = Latest::new(0);
         latest.set(key(1), None);

@@ -380,6 +380,32 @@ fn a_scrub_leaves_only_what_can_be_seen() {
     assert_eq!((before, count_records(&store)), (50 * 3 * 2 + 1, 3));
 }
 
+#[test]
+fn compaction_after_compaction_leaves_nothing_behind() {
+    let mut store = Store::new();
+    for round in 0..10 {
+        let revision = store.put("a", &round.to_string());
+        store.compact(revision.0).unwrap();
+        store.scrub();
+        assert_eq!(count_records(&store), 3, "the value, its event, and the state");
+    }
+}
+
+#[test]
+fn every_state_of_keys_with_many_versions_can_be_read() {
+    let mut store = Store::new();
+    for round in 0..60 {
+        store.put(["a", "b", "c"][round % 3], &round.to_string());
+    }
+    for revision in 4..=61i64 {
+        let at = Range { revision: Some(Revision(revision)), ..Range::of(KeyRange::all()) };
+        let reply = store.space.reader().range(&at).unwrap();
+        let mut written: Vec<_> = reply.keys.iter().map(|kv| kv.mod_revision.0).collect();
+        written.sort_unstable();
+        assert_eq!(written, [revision - 2, revision - 1, revision]);
+    }
+}
+
 fn count_records(store: &Store) -> usize {
     use synod_storage::Engine;
     let everything = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
