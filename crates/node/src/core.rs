@@ -92,11 +92,9 @@ impl Core {
 
     fn tick(&mut self) {
         let now = self.clock.now();
-        for group in self.groups.values_mut() {
-            if group.next_timeout() <= now {
-                group.handle(now, Input::Tick);
-            }
-        }
+        let is_due = |(id, group): (&GroupId, &Group)| (group.next_timeout() <= now).then_some(*id);
+        let due: Vec<GroupId> = self.groups.iter().filter_map(is_due).collect();
+        due.into_iter().for_each(|group| self.handle(group, Input::Tick));
     }
 
     /// The one door into a group. What concerns a group that this node does not host is dropped:

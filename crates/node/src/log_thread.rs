@@ -67,8 +67,9 @@ impl LogThread {
             if let Err(error) = worked {
                 // Responses that were waiting are dropped with `unsynced`: they assert what may
                 // not be durable.
-                self.inbox.log_failed();
+                // The reason first: whoever is told that the node stopped finds out why.
                 self.stopping.stop(StopReason::Disk(error.to_string()));
+                self.inbox.log_failed();
                 return;
             }
         }

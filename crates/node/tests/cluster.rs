@@ -1,6 +1,8 @@
 //! Clusters of whole nodes: what is written through one is read through another, over restarts,
 //! under both protocols.
 
+#![allow(clippy::unwrap_used, reason = "in a test an error is a failure")]
+
 mod common;
 
 use common::{GROUP, Place, get, get_stale, patiently, put, until_done};

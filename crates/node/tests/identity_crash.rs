@@ -1,5 +1,7 @@
 //! Power loss at every single operation on the identity file.
 
+#![allow(clippy::unwrap_used, reason = "in a test an error is a failure")]
+
 use std::sync::Arc;
 use synod_consensus::{Protocol, StoreId};
 use synod_node::founding::{FoundingMember, FoundingRecord};

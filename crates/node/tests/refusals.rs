@@ -1,5 +1,7 @@
 //! What a node refuses: directories, peers and bytes that are not its own; nothing is lost by it.
 
+#![allow(clippy::unwrap_used, reason = "in a test an error is a failure")]
+
 mod common;
 
 use common::{Place, get, patiently, put};

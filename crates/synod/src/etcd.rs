@@ -19,7 +19,8 @@ const OTHER_TOOLS_PREFIX: &str = "ETCDCTL_";
 
 const HELP: &str = "\
 Runs one Synod node with the flags of an etcd member. One or two dashes, `--flag value` or
-`--flag=value`, or an environment variable (`ETCD_NAME` for `--name`).";
+`--flag=value`, or an environment variable (`ETCD_NAME` for `--name`). Without --data-dir the data
+lies in NAME.etcd. etcd's other flags are accepted with a warning and have no effect.";
 
 /// What is left once etcd's way of writing flags was translated.
 #[derive(Parser, Debug)]

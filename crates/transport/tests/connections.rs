@@ -1,5 +1,7 @@
 //! Whole connections over loopback: what arrives, what is refused, and what a stranger can do.
 
+#![allow(clippy::unwrap_used, reason = "in a test an error is a failure")]
+
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -103,11 +105,11 @@ async fn send_until_seen(from: &Started, to: &mut Started, store: u64, text: &'s
         loop {
             from.transport.send(StoreId(store), GroupId(7), body.clone());
             let wait = timeout(Duration::from_millis(20), to.seen.recv()).await;
-            if let Ok(Some(Seen::Message(_, group, seen))) = wait {
-                if seen == body {
-                    assert_eq!(group, GroupId(7));
-                    return;
-                }
+            if let Ok(Some(Seen::Message(_, group, seen))) = wait
+                && seen == body
+            {
+                assert_eq!(group, GroupId(7));
+                return;
             }
         }
     };
