@@ -9,6 +9,7 @@ mod dev;
 mod etcd;
 mod exit;
 mod server;
+mod sim;
 
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -45,6 +46,9 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Simulate clusters under faults, and check every promise
+    #[command(after_long_help = sim::HELP)]
+    Sim(sim::SimFlags),
     #[command(flatten)]
     Client(client::Command),
 }
@@ -58,6 +62,7 @@ fn main() -> ExitCode {
         Command::Dev(flags) => dev::run(flags),
         Command::Start(flags) => server::run(*flags, &[]),
         Command::Etcd { arguments } => etcd::run(arguments),
+        Command::Sim(flags) => sim::run(&flags),
         Command::Client(command) => client::run(command, global),
     }
 }
