@@ -101,9 +101,10 @@ fn crash_every_opening(disk: &SimDisk, progress: &Progress) {
     for operation in 1.. {
         disk.crash_at_operation(operation);
         let opened = open(disk, operation);
-        let done = opened.is_ok() && !disk.is_down();
+        let is_down = disk.is_down();
         disk.crash(CrashPolicy::Random);
-        if done {
+        if !is_down {
+            opened.expect("nothing but the crash makes an opening fail");
             break;
         }
         let error = opened.expect_err("power failed while the log was opened");
