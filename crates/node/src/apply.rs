@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::core::Inbox;
 use crate::failure::StopReason;
 use crate::flush_thread::FlushSignal;
+use crate::hop;
 use crate::limits::{ENGINE_MEMORY_BYTES_MAX, READER_REFRESH_INTERVAL, SCRUB_STEPS};
 use crate::queue::{Queue, Taken};
 use crate::requests::{Requests, Waiter};
@@ -124,6 +125,7 @@ impl ApplyThread {
 
     /// Applies, publishes, answers, in this order.
     fn apply(&mut self, group: GroupId, committed: Vec<Committed>) -> Result<(), Fatal> {
+        hop::mark("apply begins");
         let now = self.clock.now();
         let machine = self.machine(group);
         let mut answers = Vec::new();
@@ -133,6 +135,7 @@ impl ApplyThread {
         }
         let (reader, index) = (machine.reader(), machine.applied());
         self.board.set_reader(group, reader);
+        hop::mark("apply has published");
         for (request, applied) in answers {
             self.answer(request, applied);
         }

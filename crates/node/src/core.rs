@@ -12,11 +12,12 @@ pub(crate) use route::Outlets;
 
 use crate::board::Status;
 use crate::clock::Clock;
+use crate::hop;
 use crate::limits::{APPLY_BATCH_BYTES, APPLY_QUEUE_BYTES_MAX};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use synod_consensus::{GroupId, Instant};
-use synod_group::{Group, GroupEffects, Input};
+use synod_consensus::{Body, GroupId, Instant};
+use synod_group::{Group, GroupEffects, GroupMessage, Input};
 
 /// See the module's text.
 pub(crate) struct Core {
@@ -76,10 +77,12 @@ impl Core {
             self.handle(group, Input::Flushed(index));
         }
         for message in gathered.messages {
+            mark_replication(&message.message);
             let input = Input::Receive { from: message.from, message: message.message };
             self.handle(message.group, input);
         }
         for (group, proposals) in gathered.proposals {
+            hop::mark("core takes proposals");
             self.handle(group, Input::Propose(proposals));
         }
         for (group, request, deadline) in gathered.reads {
@@ -122,7 +125,24 @@ fn settle(id: GroupId, group: &mut Group, effects: &mut GroupEffects, outlets: &
         if committed.is_empty() {
             break;
         }
+        hop::mark("core hands out what is committed");
         outlets.apply_committed(id, committed);
     }
     outlets.board.set_status(id, Status::of(group));
+}
+
+/// The messages that one write needs, on their way.
+fn mark_replication(message: &GroupMessage) {
+    match message {
+        GroupMessage::Propose { .. } => hop::mark("core hears a forwarded proposal"),
+        GroupMessage::Consensus(message) => match &message.body {
+            Body::Append { entries, .. } if !entries.is_empty() => {
+                hop::mark("core hears an append")
+            }
+            Body::Appended { .. } => hop::mark("core hears an acknowledgement"),
+            Body::Commit { .. } => hop::mark("core hears of a commit"),
+            _ => {}
+        },
+        _ => {}
+    }
 }

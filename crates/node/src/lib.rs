@@ -27,6 +27,7 @@ mod flush_thread;
 pub mod founding;
 mod gate;
 mod handle;
+mod hop;
 pub mod identity;
 pub mod limits;
 mod log_thread;

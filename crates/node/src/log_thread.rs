@@ -5,6 +5,7 @@
 
 use crate::core::Inbox;
 use crate::failure::StopReason;
+use crate::hop;
 use crate::limits::LOG_APPEND_BYTES;
 use crate::queue::{Queue, Taken};
 use crate::sender::Sender;
@@ -77,9 +78,12 @@ impl LogThread {
 
     fn work(&mut self, tasks: Vec<LogTask>, unsynced: &mut Unsynced) -> Result<(), LogError> {
         let bytes = tasks.iter().map(|task| task.bytes).sum();
+        hop::mark("log takes writes");
         self.append(tasks, unsynced)?;
+        hop::mark("log has appended");
         if unsynced.must_sync {
             self.log.sync()?;
+            hop::mark("log has synced");
             self.report(unsynced);
         }
         self.queue.release(bytes);

@@ -18,6 +18,7 @@ use crate::{apply::ApplyTask, start};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use synod_consensus::StoreId;
 use synod_storage::DirectoryLock;
 use synod_transport::Transport;
 use tokio::task::AbortHandle;
@@ -119,6 +120,7 @@ async fn watch_membership(transport: Transport<Gate>, handle: NodeHandle) {
 /// The node's threads, and what ends them.
 #[derive(Debug)]
 pub(crate) struct Threads {
+    store: StoreId,
     running: Vec<JoinHandle<()>>,
     stopping: Stopping,
     inbox: Arc<Inbox>,
@@ -131,6 +133,7 @@ pub(crate) struct Threads {
 
 impl Threads {
     pub(crate) fn new(
+        store: StoreId,
         stopping: Stopping,
         inbox: Arc<Inbox>,
         log: Arc<Queue<LogTask>>,
@@ -139,7 +142,7 @@ impl Threads {
         flush: Arc<FlushSignal>,
         requests: Arc<Requests>,
     ) -> Self {
-        Self { running: Vec::new(), stopping, inbox, log, apply, snapshots, flush, requests }
+        Self { store, running: Vec::new(), stopping, inbox, log, apply, snapshots, flush, requests }
     }
 
     pub(crate) fn spawn(
@@ -148,7 +151,9 @@ impl Threads {
         work: impl FnOnce() + Send + 'static,
     ) -> Result<(), StartErrorCause> {
         let stopping = self.stopping.clone();
+        let store = self.store;
         let guarded = move || {
+            crate::hop::works_for(store);
             let _guard = stopping.watch_thread(name);
             work();
         };

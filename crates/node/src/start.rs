@@ -226,6 +226,7 @@ impl Parts {
             }),
         };
         let mut threads = Threads::new(
+            self.store,
             stopping,
             Arc::clone(&inbox),
             log_queue,
