@@ -51,7 +51,7 @@ fn operations_of_a_life() -> u64 {
 #[test]
 fn no_crash_takes_back_a_step_or_uses_an_incarnation_twice() {
     let operations = operations_of_a_life();
-    assert!(operations > 20, "a life has so many operations: {operations}");
+    assert!(operations > 10, "a life has so many operations: {operations}");
     for policy in [CrashPolicy::LoseAll, CrashPolicy::KeepAll, CrashPolicy::Random] {
         for seed in 0..8 {
             for crash_at in 1..=operations {
