@@ -147,3 +147,6 @@ impl Unsynced {
         self.compacted |= write.records.iter().any(forgets);
     }
 }
+
+#[cfg(test)]
+mod tests;

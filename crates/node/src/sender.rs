@@ -29,6 +29,14 @@ impl Sender {
         Self { send: Arc::new(send) }
     }
 
+    /// Hands messages to a test instead of a peer.
+    #[cfg(test)]
+    pub(crate) fn to_test(
+        send: impl Fn(GroupId, &Outgoing) + std::marker::Send + Sync + 'static,
+    ) -> Self {
+        Self { send: Arc::new(send) }
+    }
+
     /// Hands a message over, or drops it.
     pub(crate) fn send(&self, group: GroupId, outgoing: &Outgoing) {
         (self.send)(group, outgoing);
