@@ -114,7 +114,7 @@ async fn start(protocol: Protocol, directory: &std::path::Path) -> Vec<Node> {
                 consensus: protocol,
                 initial_cluster: urls.clone(),
                 peer_urls: vec![urls[*name].clone()],
-                ..NodeConfig::new(*name, directory.join(name))
+                ..NodeConfig::new(name, directory.join(name))
             };
             tokio::spawn(Node::start(config, vec![listener]))
         })

@@ -94,7 +94,7 @@ impl Node {
         self.threads.stopping.stop(StopReason::Requested);
         self.background.iter().for_each(AbortHandle::abort);
         self.transport.close();
-        self.threads.end();
+        self.threads.ends.close();
     }
 }
 
@@ -123,26 +123,23 @@ pub(crate) struct Threads {
     store: StoreId,
     running: Vec<JoinHandle<()>>,
     stopping: Stopping,
-    inbox: Arc<Inbox>,
-    log: Arc<Queue<LogTask>>,
-    apply: Arc<Queue<ApplyTask>>,
-    snapshots: Arc<Queue<SnapshotTask>>,
-    flush: Arc<FlushSignal>,
-    requests: Arc<Requests>,
+    ends: Ends,
+}
+
+/// What the threads wait at: closing it ends them.
+#[derive(Debug)]
+pub(crate) struct Ends {
+    pub(crate) inbox: Arc<Inbox>,
+    pub(crate) log: Arc<Queue<LogTask>>,
+    pub(crate) apply: Arc<Queue<ApplyTask>>,
+    pub(crate) snapshots: Arc<Queue<SnapshotTask>>,
+    pub(crate) flush: Arc<FlushSignal>,
+    pub(crate) requests: Arc<Requests>,
 }
 
 impl Threads {
-    pub(crate) fn new(
-        store: StoreId,
-        stopping: Stopping,
-        inbox: Arc<Inbox>,
-        log: Arc<Queue<LogTask>>,
-        apply: Arc<Queue<ApplyTask>>,
-        snapshots: Arc<Queue<SnapshotTask>>,
-        flush: Arc<FlushSignal>,
-        requests: Arc<Requests>,
-    ) -> Self {
-        Self { store, running: Vec::new(), stopping, inbox, log, apply, snapshots, flush, requests }
+    pub(crate) fn new(store: StoreId, stopping: Stopping, ends: Ends) -> Self {
+        Self { store, running: Vec::new(), stopping, ends }
     }
 
     pub(crate) fn spawn(
@@ -164,14 +161,16 @@ impl Threads {
                 Ok(())
             }
             Err(error) => {
-                self.end();
+                self.ends.close();
                 Err(StartErrorCause::System(error))
             }
         }
     }
+}
 
+impl Ends {
     /// Tells every thread to end, and every waiting client that nobody will answer.
-    fn end(&self) {
+    fn close(&self) {
         self.inbox.stop();
         self.log.close();
         self.apply.close();

@@ -18,7 +18,7 @@ use crate::gate::Gate;
 use crate::handle::{HandleShared, NodeHandle};
 use crate::limits::REQUESTS_IN_FLIGHT_MAX;
 use crate::log_thread::LogThread;
-use crate::node::{Node, Threads};
+use crate::node::{Ends, Node, Threads};
 use crate::queue::Queue;
 use crate::random;
 use crate::requests::Requests;
@@ -225,16 +225,15 @@ impl Parts {
                 quota_bytes: self.config.quota_bytes,
             }),
         };
-        let mut threads = Threads::new(
-            self.store,
-            stopping,
-            Arc::clone(&inbox),
-            log_queue,
-            apply_queue,
-            snapshot_queue,
+        let ends = Ends {
+            inbox: Arc::clone(&inbox),
+            log: log_queue,
+            apply: apply_queue,
+            snapshots: snapshot_queue,
             flush,
             requests,
-        );
+        };
+        let mut threads = Threads::new(self.store, stopping, ends);
         threads.spawn("log", move || log_thread.run())?;
         threads.spawn("apply", move || apply_thread.run())?;
         threads.spawn("snapshot", move || snapshot_thread.run())?;
