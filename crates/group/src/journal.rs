@@ -1,16 +1,25 @@
 //! A recording of everything that happened to a group, and its exact replay.
 //!
 //! A group is a pure function of its start and of the calls made on it. A [`Step`] is one such
-//! call; a recording is the start and the steps. Replaying it in another process, on another
-//! machine, gives the same effects bit for bit. The byte tables are in `docs/format/journal.md`.
+//! call; a recording is the [`Opening`] and the steps, made by [`Recorded`], with a fingerprint of
+//! everything given back from time to time. [`replay`] makes the same calls in another process, on
+//! another machine, and compares. The byte tables are in `docs/format/journal.md`.
+
+mod opening;
+mod recorded;
+mod replay;
+
+pub use opening::Opening;
+pub use recorded::Recorded;
+pub use replay::{ReplayError, Replayed, replay};
 
 use crate::wire::{decode_message, encode_message, get_index, get_list};
-use crate::{AskId, Committed, Group, GroupEffects, Input, Proposal, RequestId};
+use crate::{AskId, Input, Proposal, RequestId};
 use bytes::Bytes;
 use synod_codec::{DecodeError, Reader, Writer, checksum, extend_checksum};
 use synod_consensus::{Instant, StoreId, WriteId};
 
-/// One call on a group.
+/// One call on a group, or what it must have come to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Step {
     /// [`Group::handle`].
@@ -19,43 +28,26 @@ pub enum Step {
     TakeEffects,
     /// [`Group::take_committed`] with this limit.
     TakeCommitted(u64),
-}
-
-/// What a step gave back.
-#[derive(Clone, Debug, Default)]
-pub struct Given {
-    /// The effects, for [`Step::TakeEffects`].
-    pub effects: GroupEffects,
-    /// The entries, for [`Step::TakeCommitted`].
-    pub committed: Vec<Committed>,
+    /// Everything given back so far folds to this.
+    Expect(Fingerprint),
 }
 
 impl Step {
-    /// Makes the call.
-    pub fn run(&self, group: &mut Group) -> Given {
-        let mut given = Given::default();
-        match self {
-            Self::Handle(now, input) => group.handle(*now, input.clone()),
-            Self::TakeEffects => group.take_effects(&mut given.effects),
-            Self::TakeCommitted(bytes_max) => {
-                given.committed =
-                    group.take_committed(usize::try_from(*bytes_max).unwrap_or(usize::MAX));
-            }
-        }
-        given
-    }
-
     /// The step as bytes: a length, a checksum, and the fields.
     #[must_use]
     pub fn encode(&self) -> Bytes {
         let mut body = Writer::new();
         put_step(&mut body, self);
-        let body = body.into_bytes();
-        let mut out = Writer::with_capacity(body.len() + 8);
-        let length = u32::try_from(body.len()).expect("messages are bounded far below 4 GiB");
-        out.u32(length).u32(checksum(&body)).raw(&body);
-        out.into_bytes()
+        framed(body)
     }
+}
+
+fn framed(body: Writer) -> Bytes {
+    let body = body.into_bytes();
+    let mut out = Writer::with_capacity(body.len() + 8);
+    let length = u32::try_from(body.len()).expect("messages are bounded far below 4 GiB");
+    out.u32(length).u32(checksum(&body)).raw(&body);
+    out.into_bytes()
 }
 
 /// Reads the next step of a recording; `None` at its end. A step that was cut short is an error, as
@@ -64,16 +56,20 @@ pub fn read_step(input: &mut Reader) -> Result<Option<Step>, DecodeError> {
     if input.remaining() == 0 {
         return Ok(None);
     }
+    let mut body = unframed(input)?;
+    let step = get_step(&mut body)?;
+    body.finish()?;
+    Ok(Some(step))
+}
+
+fn unframed(input: &mut Reader) -> Result<Reader, DecodeError> {
     let length = input.u32()?;
     let expected = input.u32()?;
     let body = input.take(usize::try_from(length).map_err(|_| DecodeError::Truncated)?)?;
     if checksum(&body) != expected {
         return Err(DecodeError::Invalid("a step's checksum does not match"));
     }
-    let mut body = Reader::new(body);
-    let step = get_step(&mut body)?;
-    body.finish()?;
-    Ok(Some(step))
+    Ok(Reader::new(body))
 }
 
 /// Folds everything that a group gave back into one number: two replays are equal if theirs are.
@@ -83,7 +79,7 @@ pub struct Fingerprint(pub u32);
 impl Fingerprint {
     /// Adds what one step gave back.
     #[must_use]
-    pub fn with(self, given: &Given) -> Self {
+    pub fn with(self, given: &impl std::fmt::Debug) -> Self {
         // The debug form spells out every field of every effect, so nothing can be left out.
         Self(extend_checksum(self.0, format!("{given:?}").as_bytes()))
     }
@@ -93,6 +89,7 @@ fn put_step(out: &mut Writer, step: &Step) {
     match step {
         Step::TakeEffects => _ = out.u8(1),
         Step::TakeCommitted(bytes_max) => _ = out.u8(2).varint(*bytes_max),
+        Step::Expect(fingerprint) => _ = out.u8(4).u32(fingerprint.0),
         Step::Handle(now, input) => {
             out.u8(3).varint(now.0);
             put_input(out, input);
@@ -105,6 +102,7 @@ fn get_step(input: &mut Reader) -> Result<Step, DecodeError> {
         1 => Step::TakeEffects,
         2 => Step::TakeCommitted(input.varint()?),
         3 => Step::Handle(Instant(input.varint()?), get_input(input)?),
+        4 => Step::Expect(Fingerprint(input.u32()?)),
         other => return Err(DecodeError::UnknownTag("step", u64::from(other))),
     })
 }

@@ -228,7 +228,7 @@ pub(crate) fn get_index(input: &mut Reader) -> Result<LogIndex, DecodeError> {
 }
 
 /// Entries are consecutive: the first one's index stands for all.
-fn put_entries(out: &mut Writer, entries: &[Entry]) {
+pub(crate) fn put_entries(out: &mut Writer, entries: &[Entry]) {
     out.varint(entries.len() as u64);
     out.varint(entries.first().map_or(0, |entry| entry.index.0));
     for entry in entries {
@@ -239,7 +239,7 @@ fn put_entries(out: &mut Writer, entries: &[Entry]) {
     }
 }
 
-fn get_entries(input: &mut Reader) -> Result<Vec<Entry>, DecodeError> {
+pub(crate) fn get_entries(input: &mut Reader) -> Result<Vec<Entry>, DecodeError> {
     let count = input.count("entries")?;
     let first = get_index(input)?;
     let mut entries = Vec::new();

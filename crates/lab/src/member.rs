@@ -1,10 +1,9 @@
 //! A group's member on a simulated store: the group, its key space, and what is between them.
 
-use crate::time::Micros;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use synod_consensus::{GroupId, Instant, LogIndex, StoreId};
-use synod_group::journal::{Fingerprint, Step};
+use synod_consensus::{GroupId, Instant, StoreId};
+use synod_group::journal::{Opening, Recorded};
 use synod_group::{Committed, Group, GroupConfig, GroupEffects, Input};
 use synod_mvcc::{Fatal, Importer, KeySpace, KeySpaceOptions, LeaseKeeper, Reader};
 use synod_storage::{Engine, Generation, GroupLog};
@@ -14,7 +13,7 @@ pub struct Member {
     /// Which group.
     pub id: GroupId,
     /// The consensus side.
-    pub group: Group,
+    pub recorded: Recorded,
     /// The state machine.
     pub keyspace: KeySpace,
     /// What it does about leases when it leads.
@@ -31,19 +30,6 @@ pub struct Member {
     pub importer: Option<(StoreId, u64, Importer)>,
     /// The highest generation ever begun.
     pub last_generation: Generation,
-    /// When the newest of its leader's entries was handed out here; for reports.
-    pub handed_at: Micros,
-    recorder: Option<Recorder>,
-}
-
-/// A recording in the making, and what the group gave back while it was made.
-pub struct Recorder {
-    config: GroupConfig,
-    log: GroupLog,
-    applied: LogIndex,
-    started: Instant,
-    steps: Vec<u8>,
-    fingerprint: Fingerprint,
 }
 
 /// What a member is started with.
@@ -69,18 +55,11 @@ impl Member {
         let generation = log.generation;
         let keyspace = KeySpace::open_with(engine, id, generation, options)?;
         let applied = keyspace.applied();
-        let recorder = record.then(|| Recorder {
-            config: config.clone(),
-            log: log.clone(),
-            applied,
-            started: now,
-            steps: Vec::new(),
-            fingerprint: Fingerprint::default(),
-        });
+        let opening = Opening { config: config.clone(), log, applied, started: now };
         let (store, incarnation) = (config.consensus.store, config.incarnation);
         Ok(Self {
             id,
-            group: Group::new(config, log, applied, now),
+            recorded: Recorded::begin(&opening, record),
             keyspace,
             keeper: LeaseKeeper::new(store, incarnation),
             queue: VecDeque::new(),
@@ -89,58 +68,34 @@ impl Member {
             views: BTreeMap::new(),
             importer: None,
             last_generation: generation,
-            handed_at: Micros(0),
-            recorder,
         })
+    }
+
+    /// The group, to be looked at.
+    #[must_use]
+    pub fn group(&self) -> &Group {
+        self.recorded.group()
     }
 
     /// Hands an input to the group.
     pub fn handle(&mut self, now: Instant, input: Input) {
-        if let Some(recorder) = &mut self.recorder {
-            recorder.steps.extend_from_slice(&Step::Handle(now, input.clone()).encode());
-        }
-        self.group.handle(now, input);
+        self.recorded.handle(now, input);
     }
 
     /// Takes the group's effects.
     pub fn take_effects(&mut self) -> GroupEffects {
-        self.step(&Step::TakeEffects).effects
+        let mut effects = GroupEffects::default();
+        self.recorded.take_effects(&mut effects);
+        effects
     }
 
     /// Takes committed entries.
-    pub fn take_committed(&mut self, bytes_max: u64) -> Vec<Committed> {
-        self.step(&Step::TakeCommitted(bytes_max)).committed
-    }
-
-    fn step(&mut self, step: &Step) -> synod_group::journal::Given {
-        let given = step.run(&mut self.group);
-        if let Some(recorder) = &mut self.recorder {
-            recorder.steps.extend_from_slice(&step.encode());
-            recorder.fingerprint = recorder.fingerprint.with(&given);
-        }
-        given
+    pub fn take_committed(&mut self, bytes_max: usize) -> Vec<Committed> {
+        self.recorded.take_committed(bytes_max)
     }
 
     /// Ends the recording, if there is one.
-    pub fn take_recording(&mut self) -> Option<Recorder> {
-        self.recorder.take()
-    }
-}
-
-impl Recorder {
-    /// Replays the recording from its bytes; whether the group gave back exactly the same.
-    #[must_use]
-    pub fn replays(&self) -> bool {
-        let mut group =
-            Group::new(self.config.clone(), self.log.clone(), self.applied, self.started);
-        let mut input = synod_codec::Reader::new(self.steps.clone().into());
-        let mut fingerprint = Fingerprint::default();
-        while let Ok(Some(step)) = synod_group::journal::read_step(&mut input) {
-            let given = step.run(&mut group);
-            if !matches!(step, Step::Handle(..)) {
-                fingerprint = fingerprint.with(&given);
-            }
-        }
-        input.remaining() == 0 && fingerprint == self.fingerprint
+    pub fn take_recording(&mut self) -> Option<Vec<u8>> {
+        Some(self.recorded.end_recording()).filter(|recording| !recording.is_empty())
     }
 }

@@ -5,7 +5,7 @@
 //! but the scenario: the same one gives the same trace, byte for byte.
 
 use crate::history::{Asked, History, Told};
-use crate::member::{Member, Recorder};
+use crate::member::Member;
 use crate::network::{LinkFaults, Network, Place};
 use crate::random::Random;
 use crate::scenario::Scenario;
@@ -29,7 +29,7 @@ use synod_storage::{CrashPolicy, Engine, Record};
 /// How long clients wait for an answer, in microseconds of their store's clock.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 /// How much is handed out to be applied at once.
-const APPLY_BYTES: u64 = 4_096;
+const APPLY_BYTES: usize = 4_096;
 /// A run takes some ten thousand events: far beyond, something spins.
 const EVENTS_MAX: u64 = 2_000_000;
 /// How long an apply queue may get before no more is taken.
@@ -70,7 +70,7 @@ pub struct Sim {
     pub events: u64,
     /// Counts what happened, for reports and to tell that a run did any work.
     pub counters: Counters,
-    recordings: Vec<Recorder>,
+    recordings: Vec<Vec<u8>>,
     /// The last position written to each log, to tell overwriting from appending.
     written: BTreeMap<(Place, GroupId), LogIndex>,
 }
@@ -314,7 +314,7 @@ impl Sim {
         let Some(process) = &self.stores[place].process else { return Ok(()) };
         let Some(member) = process.members.get(&group) else { return Ok(()) };
         let witness = self.witnesses.get_mut(&group).expect("every group has a witness");
-        witness.observe(&member.group, self.now)
+        witness.observe(member.group(), self.now)
     }
 
     fn carry_out(&mut self, place: Place, group: GroupId, effects: GroupEffects) -> Checked {
@@ -388,7 +388,7 @@ impl Sim {
         let timers = process
             .members
             .values()
-            .map(|member| member.group.next_timeout().min(member.keeper.next_timeout()));
+            .map(|member| member.group().next_timeout().min(member.keeper.next_timeout()));
         let Some(due) = timers.min() else { return };
         let at = store.clock.when(due).max(self.now.plus(1));
         if store.timer_at.is_none_or(|known| at < known || known <= self.now) {
@@ -457,7 +457,7 @@ impl Sim {
         }
         let committed = member.take_committed(APPLY_BYTES);
         let took = !committed.is_empty();
-        let under = member.group.replica().soft_state().ballot;
+        let under = member.group().replica().soft_state().ballot;
         let entries: Vec<_> = committed.iter().map(|it| it.entry.clone()).collect();
         member.queue.extend(committed);
         let witness = self.witnesses.get_mut(&group).expect("every group has a witness");
@@ -480,7 +480,7 @@ impl Sim {
         let holds = |store: &Store| match &store.process {
             None => true,
             Some(process) => {
-                let replica = process.members[&group].group.replica();
+                let replica = process.members[&group].group().replica();
                 let same = replica.entry(entry.index).is_some_and(|it| it.origin == entry.origin);
                 let compacted = entry.index < replica.first_index();
                 compacted || (same && replica.durable() >= entry.index)
@@ -587,7 +587,7 @@ impl Sim {
         self.counters.crashes += 1;
         let id = self.stores[place].id;
         for (group, member) in &mut process.members {
-            let durable = member.group.replica().promised_on_disk();
+            let durable = member.group().replica().promised_on_disk();
             self.witnesses.get_mut(group).expect("every group has one").went_down(id, durable);
             self.recordings.extend(member.take_recording());
         }
@@ -703,9 +703,9 @@ impl Sim {
     ) -> Checked {
         let now = self.stores[place].now(self.now);
         let Some(member) = self.member(place, group) else { return Ok(()) };
-        let before = member.group.last_origin();
+        let before = member.group().last_origin();
         member.handle(now, Input::Propose(vec![proposal]));
-        let origin = member.group.last_origin();
+        let origin = member.group().last_origin();
         if origin != before {
             self.history.named(operation, origin);
         }
@@ -865,7 +865,7 @@ impl Sim {
     }
 
     /// Every recording that was made, those of the running members ended now.
-    pub fn take_recordings(&mut self) -> Vec<Recorder> {
+    pub fn take_recordings(&mut self) -> Vec<Vec<u8>> {
         for store in &mut self.stores {
             for member in store.process.iter_mut().flat_map(|it| it.members.values_mut()) {
                 self.recordings.extend(member.take_recording());

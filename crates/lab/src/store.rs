@@ -127,7 +127,7 @@ impl Store {
                 log: group_log,
                 engine,
                 options: scenario.key_space_options(),
-                record: scenario.record,
+                record: scenario.record && scenario.planted == crate::scenario::Planted::Nothing,
             };
             members.insert(id, Member::start(start, now).map_err(|error| error.to_string())?);
         }
