@@ -18,7 +18,7 @@ use synod_mvcc::{Applied, Command, Event, LeaseId, Reply};
 
 /// What the twin says happened.
 #[derive(Debug)]
-pub struct Account {
+pub(crate) struct Account {
     /// The twin at the end.
     pub twin: Twin,
     /// Every event, in order.
@@ -36,7 +36,7 @@ fn violation(property: Property, operation: &Operation, detail: String) -> Viola
 ///
 /// # Errors
 /// The first answer that is wrong.
-pub fn check(
+pub(crate) fn check(
     history: &History,
     witness: &Witness,
     drift_per_million: i64,

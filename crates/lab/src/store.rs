@@ -57,7 +57,7 @@ pub struct Syncing {
 }
 
 /// Where the log lies on the simulated disk.
-pub const LOG_DIRECTORY: &str = "log";
+pub(crate) const LOG_DIRECTORY: &str = "log";
 
 impl Store {
     /// A store that has never run, with the groups founded in its log.

@@ -15,7 +15,7 @@ const LEASES: u64 = 4;
 
 /// Draws requests.
 #[derive(Debug)]
-pub struct Workload {
+pub(crate) struct Workload {
     random: Random,
     /// Numbers values, so that every value is written once.
     values: u64,
@@ -26,12 +26,12 @@ pub struct Workload {
 impl Workload {
     /// Draws from `random`.
     #[must_use]
-    pub fn new(random: Random) -> Self {
+    pub(crate) fn new(random: Random) -> Self {
         Self { random, values: 0, seen: Revision::FIRST }
     }
 
     /// The next request.
-    pub fn draw(&mut self) -> Asked {
+    pub(crate) fn draw(&mut self) -> Asked {
         let command = match self.random.below(100) {
             0..30 => Command::Put(self.put()),
             30..38 => Command::Delete(self.delete()),
@@ -62,7 +62,7 @@ impl Workload {
     }
 
     /// A put, on a lease or not.
-    pub fn put(&mut self) -> Put {
+    pub(crate) fn put(&mut self) -> Put {
         let lease = if self.random.one_in(4) { self.lease() } else { LeaseId::NONE };
         let keep_lease = self.random.one_in(12);
         Put {
@@ -177,7 +177,7 @@ impl Workload {
 }
 
 /// What the watcher with a number watches: the first one everything.
-pub fn watched_range(random: &mut Random, watcher: usize) -> KeyRange {
+pub(crate) fn watched_range(random: &mut Random, watcher: usize) -> KeyRange {
     if watcher == 0 {
         return KeyRange::all();
     }

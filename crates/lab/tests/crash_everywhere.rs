@@ -1,6 +1,7 @@
 //! Property: a store may lose its power at any single operation of its disk. One eventful run (logs
 //! are appended to, cut or overwritten; snapshots are installed; segments reclaimed) is repeated for
 //! every operation that a store's disk carried out in it, with the power cut just there.
+#![allow(clippy::disallowed_macros, reason = "how much a run held is worth reading")]
 
 use synod_consensus::Protocol;
 use synod_lab::{Counters, Scenario, run};

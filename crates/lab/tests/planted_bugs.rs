@@ -3,6 +3,7 @@
 //! These are the checks of the checks. Each planted bug breaks one rule that keeps data safe, in
 //! the very code that runs in production, by a switch at run time. If one of these tests fails, the
 //! laboratory has become blind to that kind of bug.
+#![allow(clippy::disallowed_macros, reason = "the seed that caught a bug is worth reading")]
 
 use synod_consensus::{ConsensusBug, Protocol};
 use synod_group::GroupBug;
