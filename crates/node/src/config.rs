@@ -36,6 +36,8 @@ pub struct NodeConfig {
     pub trailing_bytes: usize,
     /// The log's segment length in bytes; tests make it small.
     pub segment_bytes: u64,
+    /// Where recordings of the groups' inputs are written; `None` records nothing.
+    pub journal: Option<PathBuf>,
     /// How often the engine is flushed when little is written; tests make it short.
     pub flush_interval: Duration,
 }
@@ -58,6 +60,7 @@ impl NodeConfig {
             release: env!("CARGO_PKG_VERSION").to_owned(),
             trailing_bytes: crate::limits::TRAILING_BYTES,
             segment_bytes: synod_storage::SEGMENT_BYTES_DEFAULT,
+            journal: None,
             flush_interval: crate::limits::FLUSH_INTERVAL,
         }
     }

@@ -1,8 +1,8 @@
 //! The core: the one thread that owns every group.
 //!
 //! Always holds: it never waits for a disk, a peer or a state machine, so that heartbeats leave in
-//! time whatever stalls; a group is only ever changed through [`Group::handle`], so that what came
-//! in can be recorded and replayed.
+//! time whatever stalls; a group is only ever changed through [`Recorded`], so that what came in
+//! can be written down and replayed.
 
 mod inbox;
 mod route;
@@ -13,17 +13,20 @@ pub(crate) use route::Outlets;
 use crate::board::Status;
 use crate::clock::Clock;
 use crate::hop;
+use crate::journal::Journal;
 use crate::limits::{APPLY_BATCH_BYTES, APPLY_QUEUE_BYTES_MAX};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use synod_consensus::{Body, GroupId, Instant};
-use synod_group::{Group, GroupEffects, GroupMessage, Input};
+use synod_group::journal::Recorded;
+use synod_group::{GroupEffects, GroupMessage, Input};
 
 /// See the module's text.
 pub(crate) struct Core {
     clock: Clock,
     inbox: Arc<Inbox>,
-    groups: BTreeMap<GroupId, Group>,
+    groups: BTreeMap<GroupId, Recorded>,
+    journal: Option<Journal>,
     outlets: Outlets,
     effects: GroupEffects,
 }
@@ -32,10 +35,11 @@ impl Core {
     pub(crate) fn new(
         clock: Clock,
         inbox: Arc<Inbox>,
-        groups: BTreeMap<GroupId, Group>,
+        groups: BTreeMap<GroupId, Recorded>,
+        journal: Option<Journal>,
         outlets: Outlets,
     ) -> Self {
-        Self { clock, inbox, groups, outlets, effects: GroupEffects::default() }
+        Self { clock, inbox, groups, journal, outlets, effects: GroupEffects::default() }
     }
 
     /// Runs until the inbox says stop.
@@ -45,7 +49,7 @@ impl Core {
             let patience = self.clock.until(self.next_timeout());
             let gathered = self.inbox.take(patience);
             if gathered.stop {
-                return;
+                return self.end_journal();
             }
             self.take_in(gathered);
             self.tick();
@@ -54,7 +58,8 @@ impl Core {
     }
 
     fn next_timeout(&self) -> Instant {
-        self.groups.values().map(Group::next_timeout).min().unwrap_or(Instant::NEVER)
+        let timeouts = self.groups.values().map(|recorded| recorded.group().next_timeout());
+        timeouts.min().unwrap_or(Instant::NEVER)
     }
 
     /// Hands everything to its group: what is finished first, then what peers say, then what
@@ -95,7 +100,9 @@ impl Core {
 
     fn tick(&mut self) {
         let now = self.clock.now();
-        let is_due = |(id, group): (&GroupId, &Group)| (group.next_timeout() <= now).then_some(*id);
+        let is_due = |(id, recorded): (&GroupId, &Recorded)| {
+            (recorded.group().next_timeout() <= now).then_some(*id)
+        };
         let due: Vec<GroupId> = self.groups.iter().filter_map(is_due).collect();
         due.into_iter().for_each(|group| self.handle(group, Input::Tick));
     }
@@ -111,12 +118,23 @@ impl Core {
     fn settle_all(&mut self) {
         for (id, group) in &mut self.groups {
             settle(*id, group, &mut self.effects, &self.outlets);
+            if let Some(journal) = &mut self.journal {
+                journal.write(*id, group.take_recording());
+            }
+        }
+    }
+
+    fn end_journal(&mut self) {
+        for (id, group) in &mut self.groups {
+            if let Some(journal) = &mut self.journal {
+                journal.write(*id, group.end_recording());
+            }
         }
     }
 }
 
 /// Takes everything out of a group and sends it where it belongs.
-fn settle(id: GroupId, group: &mut Group, effects: &mut GroupEffects, outlets: &Outlets) {
+fn settle(id: GroupId, group: &mut Recorded, effects: &mut GroupEffects, outlets: &Outlets) {
     loop {
         group.take_effects(effects);
         outlets.route(id, effects);
@@ -128,7 +146,7 @@ fn settle(id: GroupId, group: &mut Group, effects: &mut GroupEffects, outlets: &
         hop::mark("core hands out what is committed");
         outlets.apply_committed(id, committed);
     }
-    outlets.board.set_status(id, Status::of(group));
+    outlets.board.set_status(id, Status::of(group.group()));
 }
 
 /// The messages that one write needs, on their way.

@@ -52,6 +52,8 @@ pub enum StartErrorCause {
     Stopped,
     /// A listening socket cannot be used.
     Listener(io::Error),
+    /// The journal cannot be begun.
+    Journal(io::Error),
     /// The operating system gave no randomness or no thread.
     System(io::Error),
 }
@@ -63,7 +65,7 @@ impl StartError {
         use StartErrorCause as Cause;
         match &self.cause {
             Cause::Directory(_) | Cause::LogWrite(_) | Cause::Engine(_) => true,
-            Cause::Listener(_) | Cause::System(_) => true,
+            Cause::Listener(_) | Cause::Journal(_) | Cause::System(_) => true,
             Cause::Lock(error) => matches!(error, LockError::Io { .. }),
             Cause::Identity(error) => matches!(error, IdentityError::Io { .. }),
             Cause::Log(error) => matches!(error, OpenError::Io { .. }),
@@ -112,6 +114,12 @@ impl fmt::Display for StartError {
             Cause::State(fatal) => write!(f, "the data directory {directory}: {fatal}"),
             Cause::Stopped => write!(f, "stopped before the node was up"),
             Cause::Listener(error) => write!(f, "cannot listen for peers: {error}"),
+            Cause::Journal(error) => {
+                write!(
+                    f,
+                    "cannot begin the journal: {error}; choose another directory with --journal"
+                )
+            }
             Cause::System(error) => write!(f, "the operating system refuses: {error}"),
         }
     }

@@ -29,6 +29,7 @@ mod gate;
 mod handle;
 mod hop;
 pub mod identity;
+mod journal;
 pub mod limits;
 mod log_thread;
 mod members;

@@ -16,6 +16,7 @@ use crate::error::{StartError, StartErrorCause};
 use crate::flush_thread::{FlushSignal, FlushThread};
 use crate::gate::Gate;
 use crate::handle::{HandleShared, NodeHandle};
+use crate::journal::Journal;
 use crate::limits::REQUESTS_IN_FLIGHT_MAX;
 use crate::log_thread::LogThread;
 use crate::node::{Ends, Node, Threads};
@@ -30,7 +31,8 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::sync::Arc;
 use synod_consensus::{Config, GroupId};
-use synod_group::{Group, GroupConfig};
+use synod_group::GroupConfig;
+use synod_group::journal::{Opening, Recorded};
 use synod_mvcc::LeaseKeeper;
 use synod_storage::{DirectoryLock, Engine, GroupLog, Log};
 use synod_transport::{PeerAddress, Transport};
@@ -157,14 +159,19 @@ impl Parts {
         let newest = self.groups.iter().map(|(group, log)| (*group, log.generation)).collect();
         let machines = self.open_machines()?;
         let groups = self.start_groups(clock, &machines)?;
-        let notices =
-            groups.iter().map(|(id, group)| (*id, Status::of(group), machines[id].reader()));
+        let notices = groups
+            .iter()
+            .map(|(id, group)| (*id, Status::of(group.group()), machines[id].reader()));
         let board = Arc::new(Board::new(notices));
 
+        let directory = self.config.journal.as_deref();
+        let journal = directory.map(|at| Journal::begin(at, self.incarnation, self.groups.keys()));
+        let journal = journal.transpose().map_err(StartErrorCause::Journal)?;
         let core = Core::new(
             clock,
             Arc::clone(&inbox),
             groups,
+            journal,
             Outlets {
                 sender: sender.clone(),
                 log: Arc::clone(&log_queue),
@@ -263,7 +270,7 @@ impl Parts {
         &self,
         clock: Clock,
         machines: &BTreeMap<GroupId, Machine>,
-    ) -> Result<BTreeMap<GroupId, Group>, StartErrorCause> {
+    ) -> Result<BTreeMap<GroupId, Recorded>, StartErrorCause> {
         let start = |(group, log): (&GroupId, &GroupLog)| {
             let seed = random::draw().map_err(StartErrorCause::System)?;
             let config = GroupConfig {
@@ -274,7 +281,8 @@ impl Parts {
                 planted_bug: None,
             };
             let applied = machines[group].applied();
-            Ok((*group, Group::new(config, log.clone(), applied, clock.now())))
+            let opening = Opening { config, log: log.clone(), applied, started: clock.now() };
+            Ok((*group, Recorded::begin(&opening, self.config.journal.is_some())))
         };
         self.groups.iter().map(start).collect()
     }

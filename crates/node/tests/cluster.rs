@@ -5,6 +5,7 @@
 
 mod common;
 
+use bytes::Bytes;
 use common::{GROUP, Place, get, get_stale, patiently, put, until_done};
 use synod_consensus::{GroupId, Protocol};
 use synod_mvcc::{Command, LeaseId, Put};
@@ -142,7 +143,7 @@ async fn a_lease_is_renewed_through_any_node_and_its_keys_go_with_it() {
     let grant = Command::LeaseGrant { lease, ttl_seconds: 2 };
     let handle = nodes["a"].handle();
     until_done(|| handle.propose(GROUP, &grant)).await;
-    let key = bytes::Bytes::from_static(b"leased");
+    let key = Bytes::from_static(b"leased");
     let attach = Command::Put(Put { key, lease, ..Put::default() });
     until_done(|| handle.propose(GROUP, &attach)).await;
     for node in nodes.values() {
@@ -199,4 +200,30 @@ async fn a_stopped_node_refuses_reads_and_never_claims_a_write() {
     assert_eq!(handle.stop_reason(), Some(StopReason::Requested));
     assert!(handle.linearize(GROUP).await.is_err());
     assert!(handle.propose(GROUP, &common::put_command("key", "other")).await.is_err());
+}
+
+/// Property: what a real node recorded replays bit for bit, in a process that has neither its disk
+/// nor its clock.
+#[tokio::test(flavor = "multi_thread")]
+async fn recordings_of_real_nodes_replay_exactly() {
+    for protocol in [Protocol::Raft, Protocol::Paxos] {
+        let place = Place::new(&["n1", "n2", "n3"], protocol);
+        let journal = place.directory.path().join("journal");
+        let nodes =
+            place.start_all(|config| config.journal = Some(journal.join(&config.name))).await;
+        for number in 0..50 {
+            let key = Bytes::from(format!("key{number}"));
+            let put = Put { key, value: Bytes::from_static(b"value"), ..Put::default() };
+            let handle = nodes.values().nth(number % 3).unwrap().handle();
+            patiently(handle.propose(GROUP, &Command::Put(put))).await.unwrap();
+        }
+        for node in nodes.into_values() {
+            node.stop().await;
+        }
+        for name in ["n1", "n2", "n3"] {
+            let recording = std::fs::read(journal.join(name).join("group-1-1.journal")).unwrap();
+            let replayed = synod_group::journal::replay(recording.into()).unwrap();
+            assert!(replayed.group.status().committed.0 >= 50, "{name} of {protocol}");
+        }
+    }
 }

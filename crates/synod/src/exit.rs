@@ -53,6 +53,7 @@ impl Exit {
         match &error.cause {
             StartErrorCause::Directory(_)
             | StartErrorCause::Lock(_)
+            | StartErrorCause::Journal(_)
             | StartErrorCause::Listener(_) => Self::CannotStart,
             StartErrorCause::Identity(IdentityError::Io { .. })
             | StartErrorCause::Log(OpenError::Io { .. })

@@ -8,6 +8,7 @@ mod client;
 mod dev;
 mod etcd;
 mod exit;
+mod replay;
 mod server;
 mod sim;
 
@@ -46,6 +47,9 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Replay recordings of a node's groups, and compare
+    #[command(after_long_help = replay::HELP)]
+    Replay(replay::ReplayFlags),
     /// Simulate clusters under faults, and check every promise
     #[command(after_long_help = sim::HELP)]
     Sim(sim::SimFlags),
@@ -62,6 +66,7 @@ fn main() -> ExitCode {
         Command::Dev(flags) => dev::run(flags),
         Command::Start(flags) => server::run(*flags, &[]),
         Command::Etcd { arguments } => etcd::run(arguments),
+        Command::Replay(flags) => replay::run(&flags),
         Command::Sim(flags) => sim::run(&flags),
         Command::Client(command) => client::run(command, global),
     }

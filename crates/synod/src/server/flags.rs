@@ -83,6 +83,10 @@ pub(crate) struct StartFlags {
     #[arg(long)]
     pub(crate) insecure: bool,
 
+    /// Record what happens to the node's groups in files of this directory, for `synod replay`
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) journal: Option<PathBuf>,
+
     /// Stop when stdin is closed: whoever started this node is gone
     #[arg(long, hide = true)]
     pub(crate) exit_with_stdin: bool,

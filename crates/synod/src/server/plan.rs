@@ -24,6 +24,7 @@ pub(crate) struct Plan {
     /// `None`: what the data directory was made with, or the default.
     pub(crate) consensus: Option<Protocol>,
     pub(crate) quota_bytes: Option<u64>,
+    pub(crate) journal: Option<PathBuf>,
     pub(crate) exit_with_stdin: bool,
 }
 
@@ -58,6 +59,7 @@ impl Plan {
             cluster_token: flags.initial_cluster_token,
             consensus: flags.consensus,
             quota_bytes: Some(flags.quota_backend_bytes).filter(|bytes| *bytes > 0),
+            journal: flags.journal,
             exit_with_stdin: flags.exit_with_stdin,
             name: flags.name,
         })

@@ -113,6 +113,7 @@ fn node_config(plan: &Plan, client: &[String], peer: &[String]) -> Result<NodeCo
         peer_urls,
         client_urls: or_else(&plan.advertise_client, client),
         quota_bytes: plan.quota_bytes,
+        journal: plan.journal.clone(),
         release: env!("CARGO_PKG_VERSION").to_owned(),
         ..NodeConfig::new(&plan.name, &plan.data_directory)
     })
