@@ -1,11 +1,10 @@
 //! Runs the real `etcdctl` and writes down what it prints, without what differs between any two
 //! servers.
 
-use super::oracle::Oracle;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
-/// Where `etcdctl` is, if [`super::oracle::installed`].
+/// Where `etcdctl` is, if it is installed.
 const PROGRAM: &str = "/usr/bin/etcdctl";
 
 pub struct Etcdctl {
@@ -16,10 +15,6 @@ pub struct Etcdctl {
 impl Etcdctl {
     pub fn new(endpoint: &str) -> Self {
         Self { endpoint: endpoint.trim_start_matches("http://").to_owned(), text: String::new() }
-    }
-
-    pub fn of(oracle: &Oracle) -> Self {
-        Self::new(&oracle.endpoint)
     }
 
     fn command(&self, arguments: &[&str]) -> Command {

@@ -8,4 +8,5 @@ pub mod etcdctl;
 pub mod oracle;
 pub mod script;
 pub mod server;
+pub mod session;
 pub mod transcript;
