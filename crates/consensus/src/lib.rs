@@ -10,7 +10,7 @@
 //! acknowledgement) leaves it only inside the [`Write`] that makes it durable. A position once
 //! committed never changes. Equal inputs give equal outputs, bit for bit.
 //!
-//! **Where its tests are.** Beside each module; scripts of both protocols in `tests/scripts/`;
+//! **Where its tests are.** Beside each module; figure 8 of the Raft paper in `tests/`;
 //! everything together in the simulator, `synod-lab`.
 
 mod config;

@@ -33,7 +33,7 @@ mod workload;
 
 pub use network::{LinkFaults, Place};
 pub use run::{Report, run};
-pub use scenario::{FaultKinds, Planted, Scenario};
+pub use scenario::{FaultKinds, Planted, Sabotage, Scenario};
 pub use sim::{Counters, Sim};
 pub use time::{MILLISECOND, Micros, SECOND};
 pub use violation::{Property, Violation};

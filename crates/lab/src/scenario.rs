@@ -3,9 +3,10 @@
 //! Each seed draws its own mix of faults, and many draw few: a bug that one fault hides is found
 //! by the runs without it (swarm testing; Groce et al., 2012).
 
-use crate::network::LinkFaults;
+use crate::network::{LinkFaults, Network};
 use crate::random::Random;
 use crate::time::{MILLISECOND, SECOND};
+use crate::violation::Property;
 use std::time::Duration;
 use synod_consensus::{
     Ballot, ConsensusBug, GroupId, LogIndex, Membership, Protocol, SnapshotMeta, StoreId,
@@ -96,10 +97,29 @@ pub struct Scenario {
     pub flush_every: u64,
     /// A bug to be found.
     pub planted: Planted,
+    /// What is done to the run itself, to see that its checks notice.
+    pub sabotage: Sabotage,
+    /// Promises whose breaking is passed over, to see which other one breaks then.
+    pub muted: Vec<Property>,
+    /// How wrong the checks take clocks to be; the same as `drift_per_million` unless sabotaged.
+    pub drift_believed_per_million: i64,
     /// Record the inputs of every group, and replay them at the end.
     pub record: bool,
     /// The store in this place loses its power at this operation of its disk, counted from its start.
     pub crash_at: Option<(usize, u64)>,
+}
+
+/// What can be done to a run itself, outside of what is promised, to see that its checks notice.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sabotage {
+    /// Nothing.
+    Nothing,
+    /// Faults do not heal: one store stays cut off for good.
+    CutOff,
+    /// When all stores lose their power at the end, their disks lose everything.
+    WipeDisks,
+    /// Recordings lose their last byte before they are replayed.
+    CutRecordings,
 }
 
 /// Which kinds of faults may be drawn.
@@ -128,6 +148,7 @@ impl Scenario {
         let mut random = Random::new(seed).split("scenario");
         let faults = draw_faults(&mut random);
         let harsh = random.one_in(2);
+        let drift_per_million = *random.pick(&[0, 100, 5_000]);
         Self {
             seed,
             protocol,
@@ -140,7 +161,7 @@ impl Scenario {
             links: draw_links(&mut random, harsh),
             sync_max: *random.pick(&[500, 2_000, 20_000, 100_000]),
             apply_max: *random.pick(&[50, 500, 20_000]),
-            drift_per_million: *random.pick(&[0, 100, 5_000]),
+            drift_per_million,
             election_timeout: Duration::from_millis(*random.pick(&[100, 200, 400])),
             append_bytes_max: *random.pick(&[1, 200, 1_000, 1 << 20]),
             inflight_appends_max: *random.pick(&[1, 2, 16]),
@@ -148,6 +169,9 @@ impl Scenario {
             segment_bytes: *random.pick(&[8_192, 32_768, 1 << 20]),
             flush_every: random.between(100, 1_500) * MILLISECOND,
             planted: Planted::Nothing,
+            sabotage: Sabotage::Nothing,
+            muted: Vec::new(),
+            drift_believed_per_million: drift_per_million,
             record: random.one_in(4),
             crash_at: None,
         }
@@ -162,6 +186,7 @@ impl Scenario {
             faults: FaultKinds::default(),
             links: LinkFaults::QUIET,
             drift_per_million: 0,
+            drift_believed_per_million: 0,
             sync_max: 500,
             apply_max: 50,
             ..Self::draw(seed, protocol, stores)
@@ -204,6 +229,11 @@ impl Scenario {
     pub fn founding_meta(&self) -> SnapshotMeta {
         let membership = Membership::of_voters((0..self.stores).map(Self::store_id));
         SnapshotMeta { index: LogIndex::ZERO, ballot: Ballot::ZERO, membership }
+    }
+
+    /// Cuts the first store off, for good.
+    pub(crate) fn sabotage_links(&self, network: &mut Network) {
+        (1..self.stores).for_each(|place| network.cut_both(0, place));
     }
 
     /// How key spaces behave.

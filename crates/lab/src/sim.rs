@@ -18,7 +18,7 @@ use crate::witness::Witness;
 use crate::workload::Workload;
 use bytes::Bytes;
 use std::collections::BTreeMap;
-use synod_consensus::{GroupId, LogIndex, Role};
+use synod_consensus::{Ballot, GroupId, LogIndex, Role};
 use synod_group::{
     Evaluate, GroupEffects, Input, LogWrite, Outcome, Outgoing, Proposal, RequestId,
     decode_message, encode_message,
@@ -314,7 +314,8 @@ impl Sim {
         let Some(process) = &self.stores[place].process else { return Ok(()) };
         let Some(member) = process.members.get(&group) else { return Ok(()) };
         let witness = self.witnesses.get_mut(&group).expect("every group has a witness");
-        witness.observe(member.group(), self.now)
+        let observed = witness.observe(member.group(), self.now);
+        self.unless_muted(observed)
     }
 
     fn carry_out(&mut self, place: Place, group: GroupId, effects: GroupEffects) -> Checked {
@@ -468,7 +469,8 @@ impl Sim {
             }
         }
         for entry in newly {
-            self.check_on_quorum(group, &entry)?;
+            let durable = self.check_on_quorum(group, &entry);
+            self.unless_muted(durable)?;
         }
         self.apply_later(place, group);
         Ok(took)
@@ -576,6 +578,14 @@ impl Sim {
         self.schedule.add(at, Event::Maintain(place, incarnation));
     }
 
+    /// Passes over what the scenario wants passed over.
+    pub(crate) fn unless_muted(&self, checked: Checked) -> Checked {
+        match checked {
+            Err(violation) if self.scenario.muted.contains(&violation.property) => Ok(()),
+            checked => checked,
+        }
+    }
+
     // Stores that come and go.
 
     /// A store loses its power: what was not synced is lost, torn, or kept, as the seed decides.
@@ -617,6 +627,17 @@ impl Sim {
             if watcher.place() == Some(place) {
                 watcher.disconnect();
             }
+        }
+    }
+
+    /// Sabotage: a store that is down has an empty disk from here on.
+    pub(crate) fn wipe(&mut self, place: Place) {
+        let store = &mut self.stores[place];
+        let (id, clock, incarnation) = (store.id, store.clock, store.incarnation);
+        *store = Store::new(id, self.scenario.seed, clock);
+        store.incarnation = incarnation;
+        for witness in self.witnesses.values_mut() {
+            witness.went_down(id, Ballot::ZERO);
         }
     }
 

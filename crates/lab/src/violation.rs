@@ -25,7 +25,7 @@ pub enum Property {
     StateMachineSafety,
     /// What is committed is durable on a quorum.
     CommittedOnQuorum,
-    /// Promises and commit indexes never fall while a store runs, nor do promises over a restart.
+    /// A store's promise never falls, not over a restart either.
     Monotonic,
     /// A proposal is committed at most once, and never after it was refused.
     ProposalFate,
@@ -41,7 +41,7 @@ pub enum Property {
     Integrity,
     /// With all faults healed, the cluster serves again in time.
     Liveness,
-    /// What was acknowledged is there after all stores lost their power.
+    /// Everything committed is on every store after all of them lost their power.
     Durability,
     /// A recording replays exactly.
     Replay,

@@ -160,3 +160,63 @@ fn differs(store: StoreId, known: &Chosen, entry: &Entry, now: Micros) -> Violat
     );
     Violation { property: Property::StateMachineSafety, at: now, detail }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use synod_consensus::{
+        Config, GroupId, HardState, Instant, Membership, Protocol, SnapshotMeta,
+    };
+    use synod_group::{GroupConfig, GroupEffects, Input};
+    use synod_storage::GroupLog;
+
+    /// A group of one store, which leads in round 1.
+    fn leader(protocol: Protocol) -> Group {
+        let store = StoreId(1);
+        let config = GroupConfig {
+            group: GroupId::DEFAULT,
+            consensus: Config::local_network(store, protocol, 1),
+            incarnation: 1,
+            trailing_bytes: 0,
+            planted_bug: None,
+        };
+        let membership = Membership::of_voters([store]);
+        let snapshot = SnapshotMeta { index: LogIndex::ZERO, ballot: Ballot::ZERO, membership };
+        let hard_state = HardState::default();
+        let log = GroupLog { hard_state, snapshot, generation: 0, entries: Vec::new() };
+        let mut group = Group::new(config, log, LogIndex::ZERO, Instant(0));
+        group.handle(Instant(10_000_000), Input::Tick);
+        let mut effects = GroupEffects::default();
+        group.take_effects(&mut effects);
+        group.handle(Instant(10_000_000), Input::Persisted(effects.writes[0].id));
+        assert_eq!(group.status().soft_state.role, Role::Leader);
+        group
+    }
+
+    fn property(observed: Result<(), Violation>) -> Option<Property> {
+        observed.err().map(|violation| violation.property)
+    }
+
+    #[test]
+    fn two_leaders_of_one_term_are_noticed() {
+        let mut witness = Witness::default();
+        witness.leaders.insert(Ballot::new(1, StoreId(9)), StoreId(9));
+        let observed = witness.observe(&leader(Protocol::Raft), Micros(0));
+        assert_eq!(property(observed), Some(Property::ElectionSafety));
+    }
+
+    #[test]
+    fn paxos_leaders_of_one_round_are_two_ballots() {
+        let mut witness = Witness::default();
+        witness.leaders.insert(Ballot::new(1, StoreId(9)), StoreId(9));
+        assert_eq!(property(witness.observe(&leader(Protocol::Paxos), Micros(0))), None);
+    }
+
+    #[test]
+    fn a_leader_under_another_stores_ballot_is_noticed() {
+        let mut witness = Witness::default();
+        witness.leaders.insert(Ballot::new(1, StoreId(1)), StoreId(9));
+        let observed = witness.observe(&leader(Protocol::Paxos), Micros(0));
+        assert_eq!(property(observed), Some(Property::ElectionSafety));
+    }
+}

@@ -7,7 +7,7 @@
 
 use synod_consensus::{ConsensusBug, Protocol};
 use synod_group::GroupBug;
-use synod_lab::{FaultKinds, LinkFaults, Planted, Property, SECOND, Scenario, run};
+use synod_lab::{FaultKinds, LinkFaults, Planted, Property, SECOND, Sabotage, Scenario, run};
 use synod_mvcc::KeySpaceBug;
 use synod_storage::LogBug;
 
@@ -116,4 +116,72 @@ fn reclaiming_a_segment_too_early_is_caught() {
 #[test]
 fn a_log_that_does_not_sync_is_caught() {
     caught(Planted::Log(LogBug::SkipSync), Protocol::Paxos, 30);
+}
+
+/// Which promise breaks when others are passed over: so that each check is seen to notice.
+fn breaks(property: Property, change: impl Fn(&mut Scenario), protocol: Protocol, budget: u64) {
+    for seed in 0..budget {
+        let mut scenario = Scenario::draw(seed, protocol, 3);
+        change(&mut scenario);
+        let report = run(scenario);
+        if let Some(violation) = report.violation.filter(|it| it.property == property) {
+            println!("{property:?} on {protocol} trips at seed {seed}: {violation}");
+            return;
+        }
+    }
+    panic!("{property:?} did not trip within {budget} seeds");
+}
+
+#[test]
+fn two_values_at_one_position_are_noticed() {
+    let hasty = |scenario: &mut Scenario| {
+        scenario.planted = Planted::Consensus(ConsensusBug::AcknowledgeBeforeSync);
+        scenario.muted = vec![
+            Property::CommittedOnQuorum,
+            Property::Monotonic,
+            Property::ElectionSafety,
+            Property::LeaderCompleteness,
+        ];
+    };
+    breaks(Property::StateMachineSafety, hasty, Protocol::Paxos, 1_000);
+}
+
+#[test]
+fn an_event_that_a_watcher_is_not_told_is_noticed() {
+    let forgetful = |scenario: &mut Scenario| {
+        scenario.planted = Planted::KeySpace(KeySpaceBug::DropEventAtCompaction);
+        scenario.muted = vec![Property::ReplicaEquality];
+    };
+    breaks(Property::WatchCompleteness, forgetful, Protocol::Raft, 1_000);
+}
+
+#[test]
+fn a_lease_that_ends_too_early_is_noticed() {
+    // Clocks that err by up to three tenths, where the checks allow for none.
+    let wrong = |scenario: &mut Scenario| {
+        scenario.drift_per_million = 300_000;
+        scenario.drift_believed_per_million = 0;
+    };
+    breaks(Property::LeaseSafety, wrong, Protocol::Raft, 500);
+}
+
+#[test]
+fn a_store_that_cannot_serve_is_noticed() {
+    let cut_off = |scenario: &mut Scenario| scenario.sabotage = Sabotage::CutOff;
+    breaks(Property::Liveness, cut_off, Protocol::Raft, 10);
+}
+
+#[test]
+fn disks_that_lose_everything_are_noticed() {
+    let wiped = |scenario: &mut Scenario| scenario.sabotage = Sabotage::WipeDisks;
+    breaks(Property::Durability, wiped, Protocol::Paxos, 50);
+}
+
+#[test]
+fn a_recording_that_is_cut_short_is_noticed() {
+    let cut = |scenario: &mut Scenario| {
+        scenario.record = true;
+        scenario.sabotage = Sabotage::CutRecordings;
+    };
+    breaks(Property::Replay, cut, Protocol::Raft, 10);
 }

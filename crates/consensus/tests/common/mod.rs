@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 use synod_consensus::{
-    Ballot, Config, ConsensusBug, Effects, Entry, Envelope, HardState, Instant, LogIndex,
+    Ballot, Body, Config, ConsensusBug, Effects, Entry, Envelope, HardState, Instant, LogIndex,
     Membership, Message, Origin, Protocol, Replica, Restored, Role, SnapshotMeta, StoreId,
 };
 
@@ -120,6 +120,7 @@ impl Cluster {
 
     /// Makes `store` leader with the support of `voters`, by letting so much time pass that nobody
     /// believes in an earlier leader. Nothing else is delivered.
+    #[allow(dead_code, reason = "each test file uses its own part")]
     pub(crate) fn elect(&mut self, store: u64, voters: &[u64]) {
         self.now = self.now.after(Duration::from_secs(10));
         self.pool.clear();
@@ -141,7 +142,20 @@ impl Cluster {
         panic!("store {store} was not elected by {voters:?}");
     }
 
+    /// Lets `candidates` all get as far as asking for votes in the same term, supported by `voter`.
+    #[allow(dead_code, reason = "each test file uses its own part")]
+    pub(crate) fn campaign_together(&mut self, candidates: &[u64], voter: u64) {
+        self.now = self.now.after(Duration::from_secs(10));
+        for store in candidates {
+            self.act(*store, Replica::tick);
+        }
+        let canvass =
+            |it: &Message| matches!(it.body, Body::Canvass { .. } | Body::CanvassReply { .. });
+        self.deliver(|from, to, it| (from == voter || to == voter) && canvass(it));
+    }
+
     /// Lets a leader propose one command.
+    #[allow(dead_code, reason = "each test file uses its own part")]
     pub(crate) fn propose(&mut self, store: u64, payload: &'static str) {
         let origin = Origin { store: StoreId(store), incarnation: 1, sequence: 1 };
         self.act(store, |replica, now| {
