@@ -230,10 +230,12 @@ impl Founding {
     /// The peer whose address is configured as `by` refuses this node.
     pub fn refused_by(&mut self, by: &str, refusal: &Refusal) {
         let final_code = match refusal.code {
-            RefusalCode::StoreChanged | RefusalCode::OldIncarnation | RefusalCode::SameStore => {
-                true
+            RefusalCode::OldIncarnation | RefusalCode::SameStore => true,
+            // A founded node's own record has its name and its store. So such a refusal speaks of
+            // the one that refuses: a wiped disk must not stop the members that tell it of its past.
+            RefusalCode::StoreChanged | RefusalCode::UnknownName | RefusalCode::ListsDiffer => {
+                self.record().is_none()
             }
-            RefusalCode::UnknownName | RefusalCode::ListsDiffer => self.record().is_none(),
             RefusalCode::Version
             | RefusalCode::Token
             | RefusalCode::Consensus

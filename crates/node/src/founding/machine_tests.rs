@@ -106,6 +106,16 @@ fn a_wiped_node_stops_when_it_hears_of_its_past() {
 }
 
 #[test]
+fn a_member_goes_on_when_a_wiped_node_refuses_it() {
+    let mut a = founded("a", 1);
+    let mut wiped = node("b", 22);
+    let refusal = wiped.meet(&a.hello()).unwrap_err();
+    assert_eq!(refusal.code, RefusalCode::StoreChanged);
+    a.refused_by("b", &refusal);
+    assert_eq!(a.failure(), None, "it speaks of the wiped node");
+}
+
+#[test]
 fn a_wiped_founder_cannot_found_again_over_members_that_know_better() {
     let mut wiped = node("a", 11);
     let mut b = founded("b", 2);
