@@ -61,13 +61,14 @@ impl Clients {
         Ok(answer.header.unwrap().revision)
     }
 
-    /// Writes, waiting out elections: tried again for as long as it was certainly not done.
+    /// Writes, waiting out elections. An attempt of which nothing is known is repeated, too: written
+    /// twice the key holds the same.
     pub async fn put(&mut self, key: &str, value: &str) -> i64 {
         let trying = async {
             loop {
                 match self.try_put(key, value.to_owned()).await {
                     Ok(revision) => return revision,
-                    Err(status) => assert!(is_passing_refusal(&status), "{status}"),
+                    Err(status) => assert_eq!(status.code(), Code::Unavailable, "{status}"),
                 }
                 tokio::time::sleep(POLL_INTERVAL).await;
             }
@@ -129,9 +130,4 @@ impl Clients {
 /// Whether a failed request was certainly not carried out.
 pub fn is_refusal(status: &Status) -> bool {
     status.metadata().get(OUTCOME_KEY).is_some_and(|outcome| outcome == OUTCOME_REFUSED)
-}
-
-/// Whether it may be carried out if it is sent again.
-fn is_passing_refusal(status: &Status) -> bool {
-    status.code() == Code::Unavailable && is_refusal(status)
 }

@@ -11,6 +11,9 @@ use tempfile::TempDir;
 /// Both protocols, by the names that the command line knows.
 pub const PROTOCOLS: [&str; 2] = ["raft", "paxos"];
 
+/// How many of a node's last log lines a failed test shows.
+const LINES_SHOWN: usize = 30;
+
 /// A node that may or may not be running; name, addresses and directory stay.
 pub struct Node {
     pub name: String,
@@ -153,6 +156,21 @@ impl Cluster {
             }
         };
         super::patiently("for a leader", look).await
+    }
+}
+
+impl Drop for Cluster {
+    /// A failed test shows what the nodes said last.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        for node in &self.nodes {
+            let said = std::fs::read_to_string(&node.log).unwrap_or_default();
+            let lines: Vec<&str> = said.lines().collect();
+            let last = &lines[lines.len().saturating_sub(LINES_SHOWN)..];
+            eprintln!("--- {} at {}:\n{}", node.name, node.client, last.join("\n"));
+        }
     }
 }
 
