@@ -14,7 +14,7 @@ Exit codes:
   6  cannot start like this: a port is taken, or a data directory is in use or another's
   7  the disk failed or is full; everything acknowledged is safe
   8  the data is damaged, or of a release that this one cannot continue
-  9  the cluster refuses this node: its disk was wiped, or holds another cluster's data";
+  9  the cluster refuses this node: its disk was wiped, or is a copy";
 
 /// How a node ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
