@@ -8,7 +8,7 @@ use crate::time::Micros;
 use crate::violation::{Property, Violation};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
-use synod_consensus::{Ballot, Entry, EntryKind, LogIndex, Origin, Role, StoreId};
+use synod_consensus::{Ballot, Entry, EntryKind, LogIndex, Origin, Protocol, Role, StoreId};
 use synod_group::Group;
 
 /// A committed entry, without the ballot: stores may hold it under different ones.
@@ -32,6 +32,9 @@ pub struct Witness {
     chosen: Vec<Chosen>,
     origins: BTreeSet<Origin>,
     leaders: BTreeMap<Ballot, StoreId>,
+    /// What stores were seen to hold durably behind what is committed. Multi-Paxos writes positions
+    /// again under newer ballots; until that is durable, what was there before still is.
+    held: BTreeMap<(StoreId, LogIndex), Origin>,
     /// Durable promises seen, by store: they outlive restarts.
     promised: BTreeMap<StoreId, Ballot>,
 }
@@ -73,6 +76,7 @@ impl Witness {
                 format!("{:?} is committed a second time at {}", entry.origin, entry.index);
             return Err(Violation { property: Property::ProposalFate, at: now, detail });
         }
+        self.held.retain(|(_, index), _| *index >= entry.index);
         self.chosen.push(Chosen {
             origin: entry.origin,
             kind: entry.kind,
@@ -107,7 +111,30 @@ impl Witness {
             return Err(Violation { property: Property::Monotonic, at: now, detail });
         }
         *promised = replica.promised();
+        self.note_held(group);
         Ok(())
+    }
+
+    fn note_held(&mut self, group: &Group) {
+        let replica = group.replica();
+        let store = replica.config().store;
+        for index in (self.last().0 + 1..=replica.durable().0).map(LogIndex) {
+            if let Some(entry) = replica.entry(index) {
+                self.held.insert((store, index), entry.origin);
+            }
+        }
+    }
+
+    /// Whether a running store holds an entry durably, which is being committed.
+    pub fn holds_durably(&self, group: &Group, entry: &Entry) -> bool {
+        let replica = group.replica();
+        if entry.index < replica.first_index() {
+            return true;
+        }
+        let same = replica.entry(entry.index).is_some_and(|it| it.origin == entry.origin);
+        let rewritten = replica.config().protocol == Protocol::Paxos
+            && self.held.get(&(replica.config().store, entry.index)) == Some(&entry.origin);
+        same && (replica.durable() >= entry.index || rewritten)
     }
 
     /// A store goes down with `durable` promised on its disk: what it promised beyond was never
@@ -121,7 +148,7 @@ impl Witness {
         let store = replica.config().store;
         let ballot = replica.soft_state().ballot;
         let rival = self.leaders.iter().find(|(known, _)| known.round == ballot.round);
-        let raft = replica.config().protocol == synod_consensus::Protocol::Raft;
+        let raft = replica.config().protocol == Protocol::Raft;
         if let (true, Some((known, _))) = (raft, rival) {
             let detail = format!("{store:?} leads under {ballot} beside {known}");
             return Err(Violation { property: Property::ElectionSafety, at: now, detail });
@@ -164,9 +191,7 @@ fn differs(store: StoreId, known: &Chosen, entry: &Entry, now: Micros) -> Violat
 #[cfg(test)]
 mod tests {
     use super::*;
-    use synod_consensus::{
-        Config, GroupId, HardState, Instant, Membership, Protocol, SnapshotMeta,
-    };
+    use synod_consensus::{Config, GroupId, HardState, Instant, Membership, SnapshotMeta};
     use synod_group::{GroupConfig, GroupEffects, Input};
     use synod_storage::GroupLog;
 

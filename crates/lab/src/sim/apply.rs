@@ -51,20 +51,26 @@ impl Sim {
         group: GroupId,
         entry: &synod_consensus::Entry,
     ) -> Checked {
+        let witness = &self.witnesses[&group];
         let holds = |store: &Store| match &store.process {
             None => true,
-            Some(process) => {
-                let replica = process.members[&group].group().replica();
-                let same = replica.entry(entry.index).is_some_and(|it| it.origin == entry.origin);
-                let compacted = entry.index < replica.first_index();
-                compacted || (same && replica.durable() >= entry.index)
-            }
+            Some(process) => witness.holds_durably(process.members[&group].group(), entry),
         };
         let holders = self.stores.iter().filter(|store| holds(store)).count();
         if holders > self.stores.len() / 2 {
             return Ok(());
         }
-        let detail = format!("{} is committed and durable on {holders} stores", entry.index);
+        let held = |store: &Store| {
+            let process = store.process.as_ref()?;
+            let replica = process.members[&group].group().replica();
+            let stands = replica.entry(entry.index).map(|it| (it.ballot, it.origin));
+            Some((stands, replica.durable()))
+        };
+        let held: Vec<_> = self.stores.iter().map(held).collect();
+        let detail = format!(
+            "{} of {:?} is committed and durable on {holders} stores: {held:?}",
+            entry.index, entry.origin
+        );
         Err(Violation { property: Property::CommittedOnQuorum, at: self.now, detail })
     }
 
