@@ -8,7 +8,7 @@ use crate::scenario::Scenario;
 use crate::time::{Clock, Micros};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use synod_consensus::{Config, GroupId, Instant, LogIndex, StoreId, WriteId};
+use synod_consensus::{Config, GroupId, Instant, LogIndex, Origin, StoreId, WriteId};
 use synod_group::{GroupConfig, LogWrite, Outgoing};
 use synod_storage::{
     Disk, Engine, Generation, GroupLog, Log, LogIdentity, LogOptions, MemoryEngine, OpenError,
@@ -52,6 +52,8 @@ pub struct Process {
 pub struct Syncing {
     /// The last write of each group.
     pub upto: BTreeMap<GroupId, WriteId>,
+    /// The entries in it: group, position, whose.
+    pub entries: Vec<(GroupId, LogIndex, Origin)>,
     /// What may be said once it is durable.
     pub responses: Vec<(GroupId, Outgoing)>,
 }
@@ -156,6 +158,16 @@ impl Store {
     }
 }
 
+impl Syncing {
+    fn note_entries(&mut self, group: GroupId, records: &[Record]) {
+        for record in records {
+            if let Record::Entries(_, entries) = record {
+                self.entries.extend(entries.iter().map(|it| (group, it.index, it.origin)));
+            }
+        }
+    }
+}
+
 impl Process {
     /// The member of a group that the scenario founded.
     ///
@@ -177,6 +189,7 @@ impl Process {
         let mut records = Vec::new();
         for (group, write) in self.log_queue.drain(..) {
             batch.upto.insert(group, write.id);
+            batch.note_entries(group, &write.records);
             records.extend(write.records);
             batch.responses.extend(write.responses.into_iter().map(|it| (group, it)));
         }

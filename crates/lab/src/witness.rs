@@ -26,6 +26,10 @@ pub struct Chosen {
     pub under: Ballot,
 }
 
+/// How far behind the last committed position it is remembered what stores hold: more than is ever
+/// handed out at once.
+const HELD_BEHIND: u64 = 1_000;
+
 /// The witness of one group.
 #[derive(Clone, Debug, Default)]
 pub struct Witness {
@@ -76,7 +80,8 @@ impl Witness {
                 format!("{:?} is committed a second time at {}", entry.origin, entry.index);
             return Err(Violation { property: Property::ProposalFate, at: now, detail });
         }
-        self.held.retain(|(_, index), _| *index >= entry.index);
+        // A batch is handed out whole before it is checked: what is a little older is kept.
+        self.held.retain(|(_, index), _| index.plus(HELD_BEHIND) >= entry.index);
         self.chosen.push(Chosen {
             origin: entry.origin,
             kind: entry.kind,
@@ -111,17 +116,13 @@ impl Witness {
             return Err(Violation { property: Property::Monotonic, at: now, detail });
         }
         *promised = replica.promised();
-        self.note_held(group);
         Ok(())
     }
 
-    fn note_held(&mut self, group: &Group) {
-        let replica = group.replica();
-        let store = replica.config().store;
-        for index in (self.last().0 + 1..=replica.durable().0).map(LogIndex) {
-            if let Some(entry) = replica.entry(index) {
-                self.held.insert((store, index), entry.origin);
-            }
+    /// A store's log has synced an entry.
+    pub fn note_held(&mut self, store: StoreId, index: LogIndex, origin: Origin) {
+        if index > self.last() {
+            self.held.insert((store, index), origin);
         }
     }
 

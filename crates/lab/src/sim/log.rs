@@ -26,6 +26,11 @@ impl Sim {
         if let Err(error) = process.log.sync() {
             return self.log_failed(place, &error.to_string());
         }
+        let store = self.stores[place].id;
+        for (group, index, origin) in batch.entries {
+            let witness = self.witnesses.get_mut(&group).expect("every group has one");
+            witness.note_held(store, index, origin);
+        }
         for (group, outgoing) in batch.responses {
             self.send(place, group, &outgoing);
         }
